@@ -1,0 +1,128 @@
+"""A closed search space: what may vary, between which values, under which condition, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from automl.types import Params, ParamValue
+
+__all__ = ["Condition", "Exclusion", "Parameter", "ParameterKind", "SearchSpace"]
+
+
+class ParameterKind(StrEnum):
+    """What a searched parameter is; the only four things a searcher has to understand."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+    CATEGORICAL = "categorical"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The parameter only exists while another one has one of these values."""
+
+    parent: str
+    values: tuple[ParamValue, ...]
+
+    def holds(self, params: Params) -> bool:
+        """Whether the parent is present and has an allowed value."""
+        return self.parent in params and params[self.parent] in self.values
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One dimension of the search.
+
+    Attributes:
+        name: dotted place in the spec.
+        kind: float and int have ``low`` and ``high``; bool and categorical have ``choices``.
+        low: least value, inclusive; always finite.
+        high: greatest value, inclusive; always finite.
+        log: whether equal ratios count as equal distances.
+        step: distance of neighbouring values, None for a continuum (float) or 1 (int).
+        choices: values to choose from; a list-valued choice is a tuple.
+        weights: prior weight of each choice, None when all are equal.
+        default: value in the default spec; the search starts there.
+        condition: when the parameter exists at all.
+        source: where the bounds come from (schema, curated file, flag, rule), for people.
+    """
+
+    name: str
+    kind: ParameterKind
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    step: float | None = None
+    choices: tuple[ParamValue, ...] = ()
+    weights: tuple[float, ...] | None = None
+    default: ParamValue = None
+    condition: Condition | None = None
+    source: str = ""
+
+    def contains(self, value: ParamValue) -> bool:
+        """Whether the value may be suggested (steps are not checked)."""
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        assert self.low is not None
+        assert self.high is not None
+        return self.low <= value <= self.high and (
+            self.kind is ParameterKind.FLOAT or float(value).is_integer()
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of ``automl space --json`` (contract section 12)."""
+        fields = asdict(self)
+        fields["type"] = fields.pop("kind").value
+        return fields
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A schema leaf that is not searched, and the reason in words."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """All dimensions of a study; parents stand before the parameters that depend on them."""
+
+    parameters: tuple[Parameter, ...]
+    excluded: tuple[Exclusion, ...] = ()
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __contains__(self, name: object) -> bool:
+        return any(parameter.name == name for parameter in self.parameters)
+
+    def __getitem__(self, name: str) -> Parameter:
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
+
+    def defaults(self) -> dict[str, ParamValue]:
+        """The default of every active parameter: trial 0 of every study."""
+        params: dict[str, ParamValue] = {}
+        for parameter in self.parameters:
+            if parameter.condition is None or parameter.condition.holds(params):
+                params[parameter.name] = parameter.default
+        return params
+
+    def to_json(self) -> Mapping[str, Any]:
+        """The shape of ``automl space --json``."""
+        return {
+            "parameters": [parameter.to_json() for parameter in self.parameters],
+            "excluded": [asdict(exclusion) for exclusion in self.excluded],
+        }

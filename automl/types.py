@@ -1,0 +1,198 @@
+"""The nouns of the platform as frozen values; every boundary inside ``automl`` speaks in these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, NewType
+
+__all__ = [
+    "Budget",
+    "Cause",
+    "Direction",
+    "Metric",
+    "ParamValue",
+    "Params",
+    "Report",
+    "Resources",
+    "Spec",
+    "StudyId",
+    "TrialId",
+    "TrialRecord",
+    "TrialState",
+]
+
+StudyId = NewType("StudyId", str)
+TrialId = NewType("TrialId", str)
+ParamValue = float | int | bool | str | None | tuple[Any, ...]
+"""One suggested value; a tuple stands for a list-valued choice."""
+Params = Mapping[str, ParamValue]
+"""Dotted parameter name to value."""
+Spec = Mapping[str, Any]
+"""A nested spec as read from YAML; only ``automl.schema`` looks inside."""
+
+
+class Direction(StrEnum):
+    """Which way the metric improves."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+    @property
+    def sign(self) -> int:
+        """+1 when larger is better, -1 when smaller is; ``sign * value`` always grows with quality."""
+        return 1 if self is Direction.MAXIMIZE else -1
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What ranking uses."""
+
+    name: str
+    direction: Direction
+
+    def is_better(self, value: float, than: float | None) -> bool:
+        """Whether ``value`` beats ``than`` (anything beats nothing)."""
+        return than is None or self.direction.sign * (value - than) > 0
+
+
+class TrialState(StrEnum):
+    """Life of a trial. `ALLOWED_MOVES` is the only place that says what may follow what."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no further move is allowed."""
+        return not ALLOWED_MOVES[self]
+
+    def may_become(self, other: TrialState) -> bool:
+        """Whether the move is in the table."""
+        return other in ALLOWED_MOVES[self]
+
+
+ALLOWED_MOVES: Mapping[TrialState, frozenset[TrialState]] = MappingProxyType(
+    {
+        TrialState.QUEUED: frozenset({TrialState.RUNNING, TrialState.CANCELLED, TrialState.FAILED}),
+        TrialState.RUNNING: frozenset(
+            {
+                TrialState.QUEUED,  # lost its machine: waits again, from its checkpoint
+                TrialState.PAUSED,
+                TrialState.SUCCEEDED,
+                TrialState.PRUNED,
+                TrialState.FAILED,
+                TrialState.CANCELLED,
+            }
+        ),
+        TrialState.PAUSED: frozenset({TrialState.QUEUED, TrialState.PRUNED, TrialState.CANCELLED}),
+        TrialState.SUCCEEDED: frozenset(),
+        TrialState.PRUNED: frozenset(),
+        TrialState.FAILED: frozenset(),
+        TrialState.CANCELLED: frozenset(),
+    }
+)
+
+
+class Cause(StrEnum):
+    """Why a trial ended as it did."""
+
+    NONE = ""
+    EARLY_STOPPED = "early_stopped"
+    BAD_SPEC = "bad_spec"
+    BAD_DATA = "bad_data"
+    OUT_OF_MEMORY = "out_of_memory"
+    DIVERGED = "diverged"
+    NO_METRIC = "no_metric"
+    INFRASTRUCTURE = "infrastructure"
+    DEFECT = "defect"
+    BUDGET = "budget"
+    USER = "user"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One epoch of one trial as the trainer announced it.
+
+    Attributes:
+        epoch: finished epochs, counted from 1.
+        max_epoch: epochs of the whole trial, 0 when not said.
+        value: the study's metric; None when it was not measured or was not finite.
+        kpi: all finite numbers of the line.
+    """
+
+    epoch: int
+    max_epoch: int
+    value: float | None
+    kpi: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """All that is known of one trial.
+
+    Attributes:
+        id: place in the study; ``0`` is always the default spec.
+        params: searched parameters under their dotted names.
+        state: where it is in its life.
+        cause: why it ended so.
+        evidence: exit code, last lines of the log; for people.
+        reports: epochs in order.
+        value: what ranking uses (the best epoch); None when nothing was measured.
+        best_epoch: the epoch of ``value``; its checkpoint is the one that is kept.
+        seconds: wall time in which it held its resources.
+        started_at: POSIX seconds, None when it never ran.
+    """
+
+    id: TrialId
+    params: Params
+    state: TrialState = TrialState.QUEUED
+    cause: Cause = Cause.NONE
+    evidence: str = ""
+    reports: tuple[Report, ...] = ()
+    value: float | None = None
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    started_at: float | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs this trial has finished."""
+        return self.reports[-1].epoch if self.reports else 0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a study may spend; whichever ends first. None means no limit of that kind.
+
+    Attributes:
+        trials: number of trials, the default spec included.
+        max_epochs: epochs of one trial.
+        epochs: epochs of all trials together.
+        time_s: wall time of the study, the final check of the winner included.
+        gpu_hours: GPUs held times hours, over all trials.
+    """
+
+    trials: int
+    max_epochs: int
+    epochs: int | None = None
+    time_s: float | None = None
+    gpu_hours: float | None = None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The shape of one trial, and how many may run side by side."""
+
+    gpus_per_trial: float = 0.0
+    nodes_per_trial: int = 1
+    cpus_per_trial: float = 1.0
+    max_concurrent: int = 1
+    ray_address: str | None = None
