@@ -1,0 +1,1 @@
+"""Frames, boxes and their overlap; every convention is stated where it is defined."""
