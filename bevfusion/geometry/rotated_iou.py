@@ -1,19 +1,19 @@
 """Exact overlap of rotated boxes on the CPU, for average precision and for the matching cost of the head.
 
-Boxes are ``(x, y, z_bottom, dx, dy, dz, yaw)`` in metres and radians in a right-handed frame whose z axis points
-up (LiDAR): ``x, y`` is the centre of the footprint, ``dx`` runs along the heading, and ``yaw`` turns
-counter-clockwise from the x axis towards the y axis. Every function also takes footprints alone,
-``(x, y, dx, dy, yaw)``, where it needs no height.
+Boxes are ``(x, y, z_bottom, dx, dy, dz, yaw)`` in metres and radians in a right-handed frame whose z axis
+points up (LiDAR): ``x, y`` is the centre of the footprint, ``dx`` runs along the heading, and ``yaw`` turns
+counter-clockwise from the x axis towards the y axis. Functions that need no height also take footprints
+alone, ``(x, y, dx, dy, yaw)``.
 
-KITTI's camera frame (x right, y down, z forward; location at the bottom centre; ``rotation_y`` about the downward
-axis) fits after relabelling, without a calibration: :func:`from_camera` gives
+KITTI's camera frame (x right, y down, z forward; location at the bottom centre; ``rotation_y`` about the
+downward axis) fits after relabelling, without a calibration: :func:`from_camera` gives
 ``(x, z, -y, length, width, height, -rotation_y)``.
 
-The area of overlap is an integral instead of a list of clipped vertices. In the frame of the second box, whose
-footprint is ``|x| <= a, |y| <= b``, a vertical line at ``x`` meets the first box between a lower and an upper edge,
-and the common part of that line is ``clip(upper, -b, b) - clip(lower, -b, b)``. Integrated over ``|x| <= a`` this is
-a closed form per edge. It is exact, continuous in all arguments (coinciding edges and shared corners need no
-tolerance), and the same few array operations for any number of pairs.
+The area of overlap is an integral instead of a list of clipped vertices. In the frame of the second box,
+whose footprint is ``|x| <= a, |y| <= b``, a line of constant ``x`` runs through the first box from a lower
+to an upper edge, and the common part of that line is ``clip(upper, -b, b) - clip(lower, -b, b)``. Integrated
+over ``|x| <= a`` this is a closed form per edge. It is exact, continuous in all arguments (coinciding edges
+and shared corners need no tolerance), and the same few array operations for any number of pairs.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def intersection_3d(a: ArrayLike, b: ArrayLike) -> Array:
 
 
 def paired_intersection_bev(a: ArrayLike, b: ArrayLike) -> Array:
-    """Measure the common ground of box i of ``a`` and box i of ``b``; (k, 5|7) twice gives (k,) square metres."""
+    """Measure the common ground of boxes i of ``a`` and ``b``; (k, 5|7) twice gives (k,) square metres."""
     a, b = _footprints(a), _footprints(b)
     common = np.zeros(len(a))
     for start in range(0, len(a), _PAIRS_AT_ONCE):
@@ -112,15 +112,16 @@ def paired_intersection_bev(a: ArrayLike, b: ArrayLike) -> Array:
 
 
 def paired_intersection_3d(a: ArrayLike, b: ArrayLike) -> Array:
-    """Measure the common space of box i of ``a`` and box i of ``b``; (k, 7) twice gives (k,) cubic metres."""
+    """Measure the common space of boxes i of ``a`` and ``b``; (k, 7) twice gives (k,) cubic metres."""
     a, b = _boxes(a, 7), _boxes(b, 7)
     top = np.minimum(a[:, 2] + a[:, 5], b[:, 2] + b[:, 5])
     height = np.clip(top - np.maximum(a[:, 2], b[:, 2]), 0.0, np.minimum(a[:, 5], b[:, 5]).clip(0.0))
-    return paired_intersection_bev(a, b) * height
+    common: Array = paired_intersection_bev(a, b) * height
+    return common
 
 
 def _boxes(boxes: ArrayLike, *widths: int) -> Array:
-    """Check the layout, and take all extent from boxes with a non-finite number, so that they meet nothing."""
+    """Check the layout; boxes with a non-finite number lose their extent, so that they meet nothing."""
     array = np.asarray(boxes, np.float64)
     if array.size == 0:
         return np.zeros((0, widths[-1]))
@@ -147,7 +148,7 @@ def _over_union(common: Array, content_a: Array, content_b: Array) -> Array:
 
 
 def _may_touch(a: Array, b: Array) -> NDArray[np.bool_]:
-    """Tell which pairs have circumscribed circles that meet, and an extent at all; (n, 5), (m, 5) to (n, m)."""
+    """Tell which pairs have an extent and circumscribed circles that meet; (n, 5), (m, 5) to (n, m)."""
     reach = np.hypot(a[:, 2], a[:, 3])[:, None] / 2 + np.hypot(b[:, 2], b[:, 3])[None, :] / 2
     across, along = a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1]
     solid = (_content(a[:, 2:4]) > 0.0)[:, None] & (_content(b[:, 2:4]) > 0.0)[None, :]
@@ -170,7 +171,8 @@ def _common_area(a: Array, b: Array) -> Array:
     climb = np.abs(y_right - y_left)
     weight = _share(np.abs(high - low), climb) / 2 + _share(np.abs(high - y_right), climb)
     mean = low + (high - low) * weight
-    return np.maximum(((left - right) * mean).sum(axis=0), 0.0)
+    area: Array = np.maximum(((left - right) * mean).sum(axis=0), 0.0)
+    return area
 
 
 def _corners_seen_from(a: Array, b: Array) -> tuple[Array, Array]:
@@ -187,4 +189,5 @@ def _corners_seen_from(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _share(part: Array, whole: Array) -> Array:
     """``part / whole`` within 0..1, also for an edge without extent, whose share nobody sees."""
-    return np.minimum(part, whole) / np.where(whole > 0.0, whole, 1.0)
+    share: Array = np.minimum(part, whole) / np.where(whole > 0.0, whole, 1.0)
+    return share
