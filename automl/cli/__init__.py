@@ -1,0 +1,1 @@
+"""Commands: one file each; parse, call, print. Heavy imports stay inside the commands."""

@@ -1,0 +1,140 @@
+"""Entry point of ``automl``: finds the command that was asked for, runs it, and tells what went wrong."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import typer
+
+from automl import __version__
+from automl.errors import AutomlError, ExitCode
+
+__all__ = ["COMMANDS", "Command", "main"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command lives: a module with one function called ``command``, and its line in ``--help``."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "run": Command("automl.cli.run", "Start a study, or one plain action."),
+        "plan": Command("automl.cli.plan", "Show what run would do, without doing it."),
+        "space": Command("automl.cli.space", "Show the resolved search space alone."),
+        "status": Command("automl.cli.status", "Show one study: state, trials, incumbent."),
+        "best": Command("automl.cli.best", "Show the winner: spec, checkpoint, metrics."),
+        "list": Command("automl.cli.list_", "List all studies and jobs."),
+        "ui": Command("automl.cli.ui", "Open the MLflow UI on the right store."),
+    }
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command line and end the process with its exit code (contract section 4)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _configure_logging(quiet="--quiet" in arguments)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        code = _application(arguments)(arguments, prog_name="automl", standalone_mode=False)
+    except AutomlError as error:
+        return _tell(error, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as error:
+        return _tell_usage(error, as_json=as_json)
+    except Exception as error:  # noqa: BLE001  # the edge: everything unexpected ends here, with its traceback
+        traceback.print_exc()
+        if as_json:
+            _print_error("defect", f"{type(error).__name__}: {error}")
+        return ExitCode.DEFECT
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _application(arguments: Sequence[str]) -> typer.Typer:
+    """The application with the invoked command real and all others as names, so that help loads nothing."""
+    app = typer.Typer(
+        name="automl",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        epilog=_EPILOG,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    invoked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        if name == invoked:
+            app.command(name)(importlib.import_module(command.module).command)
+        else:
+            app.command(name, help=command.summary)(_unloaded)
+    return app
+
+
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
+) -> None:
+    """Tune 3D perception models: policy, search space, trials, early stopping, tracking."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def _unloaded() -> None:
+    """Stand in for a command that was not asked for."""
+
+
+_EPILOG = """\b
+Examples:
+  automl plan --model bevfusion --data ./kitti
+  automl run --model bevfusion --data ./kitti --trials 20
+"""
+
+
+def _configure_logging(*, quiet: bool) -> None:
+    """Logs go to stderr, so that stdout carries results alone."""
+    logging.basicConfig(
+        level=logging.WARNING if quiet else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+
+
+def _tell(error: AutomlError, *, as_json: bool) -> int:
+    if as_json:
+        first = error.faults[0]
+        message = first.message if len(error.faults) == 1 else str(error)
+        _print_error(error.kind, message, where=first.where, hint=first.hint)
+    else:
+        print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _tell_usage(error: typer.TyperException, *, as_json: bool) -> int:
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if as_json:
+        _print_error("usage", message, hint="see --help of the command")
+    elif hasattr(error, "show"):
+        error.show()
+    else:
+        print(f"error: {message}", file=sys.stderr)
+    return ExitCode.USAGE
+
+
+def _print_error(kind: str, message: str, *, where: str = "", hint: str = "") -> None:
+    print(json.dumps({"error": {"kind": kind, "message": message, "where": where, "hint": hint}}))

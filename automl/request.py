@@ -1,0 +1,92 @@
+"""What a user asked for, as one frozen value; every flag of ``run`` and ``plan`` has its field here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from automl.errors import UsageError
+
+__all__ = ["RunRequest", "parse_duration"]
+
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
+_UNIT_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Flags of ``automl run`` and ``automl plan`` after ``--config`` was joined in; None means "not said".
+
+    Attributes:
+        model: name of an installed model; ignored when ``skill_dir`` is given.
+        skill_dir: folder that makes any model tunable.
+        data: data root, a folder or a URI.
+        spec: spec file over the template and the profile.
+        overrides: ``key=value`` pairs of ``--set``.
+        policy: ``on`` or ``off`` when said explicitly (``--no-automl`` is ``off``).
+        request: the user's words, read for "plain training" and the like.
+        params: ``--param`` texts, ``key=low:high[:log]`` or ``key=a,b,c``.
+        allow_disabled: disabled parameters that may be searched all the same.
+        open_bounds: ``refuse`` or ``around-default``.
+        time_budget_s: wall time of the study.
+        seeds: fresh-seed repeats of each finalist.
+        confirm_top: number of finalists.
+    """
+
+    model: str | None = None
+    skill_dir: Path | None = None
+    action: str = "train"
+    data: str | None = None
+    spec: Path | None = None
+    profile: str | None = None
+    overrides: tuple[str, ...] = ()
+    policy: str | None = None
+    request: str | None = None
+    algorithm: str = "auto"
+    trials: int | None = None
+    max_epochs: int | None = None
+    budget_epochs: int | None = None
+    time_budget_s: float | None = None
+    gpu_hours: float | None = None
+    metric: str | None = None
+    direction: str | None = None
+    objectives: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    space: str | None = None
+    params: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
+    allow_disabled: tuple[str, ...] = ()
+    open_bounds: str = "refuse"
+    gpus_per_trial: float | None = None
+    nodes_per_trial: int | None = None
+    cpus_per_trial: float | None = None
+    max_concurrent: int | None = None
+    ray_address: str | None = None
+    tracking_uri: str | None = None
+    experiment: str | None = None
+    results_dir: Path = Path("results")
+    parent_job_id: str | None = None
+    convert_job_id: str | None = None
+    warm_start: str | None = None
+    seeds: int | None = None
+    confirm_top: int | None = None
+    seed: int = 0
+    as_json: bool = False
+    quiet: bool = False
+    assume_yes: bool = False
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in ``90``, ``90s``, ``45m``, ``2h``, ``1.5d`` or a sum like ``1h30m``.
+
+    Raises:
+        UsageError: the text is none of these, or not positive.
+    """
+    parts = list(_DURATION.finditer(text.strip()))
+    seconds = sum(float(part["number"]) * _UNIT_S[part["unit"]] for part in parts)
+    if "".join(part[0] for part in parts) != text.strip() or seconds <= 0:
+        raise UsageError(
+            f"{text!r} is not a duration", where="--time-budget", hint="write 90s, 45m, 2h or 1h30m"
+        )
+    return seconds

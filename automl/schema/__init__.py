@@ -1,0 +1,1 @@
+"""What may be set and searched: reads schemas, specs and search-space files into typed values."""

@@ -1,0 +1,143 @@
+"""YAML and JSON as users mean them: ``1e-4`` is a number, ``on`` is a word, a key stands once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from automl.errors import AutomlError, SchemaError, SpecError
+
+__all__ = ["dump_yaml", "parse_value", "plain", "read_json_mapping", "read_text", "read_yaml_mapping"]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 core schema: PyYAML's 1.1 reads ``1e-4`` as text and ``on``, ``no``, ``1:30`` as values."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str | int | float) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key!r} stands twice", key_node.start_mark
+                )
+            if isinstance(key, str | int | float):
+                seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+_INT = re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
+_FLOAT = re.compile(
+    r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+for _tag, _pattern, _first in (
+    ("bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"),
+    ("int", _INT, "-+0123456789"),
+    ("float", _FLOAT, "-+.0123456789"),
+    ("null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, list(_first))
+
+
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+
+def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    return float(loader.construct_scalar(node).lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
+
+
+def read_text(path: Path, error: type[AutomlError]) -> str:
+    """Text of a file.
+
+    Raises:
+        AutomlError: of the given type, when the file cannot be read or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else "not UTF-8 text"
+        raise error(f"cannot be read: {reason}", where=str(path)) from cause
+
+
+def read_yaml_mapping(path: Path, error: type[AutomlError] = SpecError) -> dict[str, Any]:
+    """The mapping in a YAML file; an empty file is an empty mapping.
+
+    Raises:
+        AutomlError: of the given type, with line and column, when the file is not YAML or not a mapping.
+    """
+    try:
+        value = yaml.load(read_text(path, error), _Loader)  # noqa: S506  # a SafeLoader with other scalars
+    except yaml.MarkedYAMLError as cause:
+        mark = cause.problem_mark
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise error(f"is not YAML: {cause.problem}", where=place) from cause
+    except (yaml.YAMLError, RecursionError, ValueError) as cause:
+        raise error(f"is not YAML: {cause}", where=str(path)) from cause
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise error(f"holds a {type(value).__name__}, not a mapping of names to values", where=str(path))
+    return value
+
+
+def read_json_mapping(path: Path, error: type[AutomlError] = SchemaError) -> dict[str, Any]:
+    """The object in a JSON file; the tokens ``Infinity`` and ``-Infinity`` are numbers.
+
+    Raises:
+        AutomlError: of the given type, with line and column, when the file is not JSON or not an object.
+    """
+    try:
+        value = json.loads(read_text(path, error))
+    except json.JSONDecodeError as cause:
+        raise error(f"is not JSON: {cause.msg}", where=f"{path}:{cause.lineno}:{cause.colno}") from cause
+    except RecursionError as cause:
+        raise error("is nested too deeply", where=str(path)) from cause
+    if not isinstance(value, dict):
+        raise error(f"holds a {type(value).__name__}, not an object", where=str(path))
+    return value
+
+
+def parse_value(text: str) -> Any:
+    """One value as written behind ``key=`` on a command line; text that is not YAML stays text."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506
+    except yaml.YAMLError:
+        return text
+
+
+def plain(value: Any) -> Any:
+    """The value made of dicts, lists and scalars alone: tuples become lists, other mappings become dicts."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that YAML 1.2 alone would take for a number, such as ``1e-4``."""
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(parse_value(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump_yaml(value: Mapping[str, Any]) -> str:
+    """YAML text in the order of the mapping, read alike by YAML 1.1 and 1.2."""
+    return yaml.dump(plain(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
