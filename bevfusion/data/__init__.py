@@ -1,0 +1,1 @@
+"""From KITTI folders to what the detector eats: conversion, checks, loading, augmentation."""

@@ -1,0 +1,180 @@
+"""Info files: what a split consists of, written by ``dataset_convert`` and read by everything after it.
+
+On disk an info file is a pickle of builtins only (dicts, lists, strings, numbers), and the reader's unpickler refuses
+everything else: a pickle that can name a class can run code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bevfusion.errors import DataError
+
+__all__ = ["FORMAT", "VERSION", "Camera", "Frame", "Infos", "read_infos", "write_infos"]
+
+FORMAT = "bevfusion-infos"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One image of a frame with its raw calibration, (4, 4) float64 each (see :mod:`bevfusion.geometry.frames`)."""
+
+    img_path: str
+    height: int
+    width: int
+    cam2img: NDArray[np.float64]
+    lidar2cam: NDArray[np.float64]
+    lidar2img: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a split; ``n`` objects of the searched classes, possibly none.
+
+    Attributes:
+        sample_idx: number of the frame, unique within the split.
+        sequence: drive it was taken from, empty if unknown.
+        lidar_path: point file relative to the points folder.
+        num_features: numbers of a point.
+        cameras: by camera name (``CAM2``).
+        boxes_camera: (n, 7) camera 7 of :mod:`bevfusion.geometry.boxes`.
+        boxes_2d: (n, 4) x1, y1, x2, y2 in pixels.
+        labels: (n,) index into the split's classes.
+        num_lidar_pts: (n,) points within each box.
+        annotations: all labels of the file as KITTI names them, DontCare included, as lists by key ``name,
+            truncated, occluded, alpha, bbox, dimensions`` (l, h, w) ``, location, rotation_y``; None without labels.
+    """
+
+    sample_idx: int
+    sequence: str
+    lidar_path: str
+    num_features: int
+    cameras: Mapping[str, Camera]
+    boxes_camera: NDArray[np.float64]
+    boxes_2d: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    num_lidar_pts: NDArray[np.int64]
+    annotations: dict[str, list[Any]] | None
+
+
+@dataclass(frozen=True)
+class Infos:
+    """A split: where it was read from, its classes and its frames."""
+
+    path: Path
+    dataset_type: str
+    split: str
+    classes: tuple[str, ...]
+    frames: tuple[Frame, ...]
+
+    def points_dir(self, root_dir: Path, prefix: str) -> Path:
+        """Folder of the reduced point files.
+
+        A conversion into a job's folder puts them beside the info file, one into the data root under it; whichever is
+        there is taken, beside the info file first. An absolute prefix is taken as it is.
+        """
+        beside = self.path.parent / prefix
+        return beside if beside.is_dir() else root_dir / prefix
+
+
+def read_infos(path: Path) -> Infos:
+    """Read an info file without trusting it.
+
+    Raises:
+        DataError: missing file, not a plain pickle, another format or version, or an entry that lacks a key.
+    """
+    content = _load(path)
+    meta = content.get("metainfo") if isinstance(content, dict) else None
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise DataError("not an info file of bevfusion", where=str(path), hint=_convert_hint(path))
+    if meta.get("version") != VERSION:
+        message = f"info file of version {meta.get('version')}, this program reads version {VERSION}"
+        raise DataError(message, where=str(path), hint=_convert_hint(path))
+    try:
+        frames = tuple(_parse_frame(entry) for entry in content["data_list"])
+        return Infos(path, meta["dataset_type"], meta["split"], tuple(meta["classes"]), frames)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"an entry is damaged or lacks a key ({error!r})"
+        raise DataError(message, where=str(path), hint=_convert_hint(path)) from error
+
+
+def write_infos(
+    path: Path,
+    frames: Sequence[Mapping[str, Any]],
+    *,
+    split: str,
+    classes: Sequence[str] = ("person",),
+    dataset_type: str = "KittiPersonDataset",
+) -> None:
+    """Write an info file whole or not at all.
+
+    Args:
+        path: target; its folder exists.
+        frames: entries of ``data_list``, builtins only.
+        split: ``train``, ``val`` or ``test``.
+        classes: class names in the order of the labels.
+        dataset_type: as the spec's ``dataset.type`` names it.
+    """
+    meta = {"format": FORMAT, "version": VERSION, "dataset_type": dataset_type, "classes": list(classes), "split": split}
+    data = pickle.dumps({"metainfo": meta, "data_list": list(frames)}, protocol=4)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"it names {module}.{name}")
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise DataError("the info file is missing", where=str(path), hint=_convert_hint(path))
+    try:
+        with path.open("rb") as stream:
+            return _PlainUnpickler(stream).load()
+    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+        message = f"not a plain pickle of bevfusion ({error})"
+        raise DataError(message, where=str(path), hint=_convert_hint(path)) from error
+
+
+def _convert_hint(path: Path) -> str:
+    return f"run dataset_convert: bevfusion dataset_convert root_dir={path.parent}"
+
+
+def _parse_frame(entry: Mapping[str, Any]) -> Frame:
+    objects = entry["instances"]
+    return Frame(
+        sample_idx=int(entry["sample_idx"]),
+        sequence=entry["sequence"],
+        lidar_path=entry["lidar_points"]["lidar_path"],
+        num_features=entry["lidar_points"]["num_pts_feats"],
+        cameras={name: _parse_camera(camera) for name, camera in entry["images"].items()},
+        boxes_camera=np.array([obj["bbox_3d"] for obj in objects], dtype=np.float64).reshape(-1, 7),
+        boxes_2d=np.array([obj["bbox"] for obj in objects], dtype=np.float64).reshape(-1, 4),
+        labels=np.array([obj["bbox_label_3d"] for obj in objects], dtype=np.int64),
+        num_lidar_pts=np.array([obj["num_lidar_pts"] for obj in objects], dtype=np.int64),
+        annotations=entry["annotations"],
+    )
+
+
+def _parse_camera(camera: Mapping[str, Any]) -> Camera:
+    matrices = [np.array(camera[key], dtype=np.float64).reshape(4, 4) for key in ("cam2img", "lidar2cam", "lidar2img")]
+    return Camera(camera["img_path"], int(camera["height"]), int(camera["width"]), *matrices)

@@ -1,0 +1,86 @@
+"""Reads sensor files, and says which one is damaged when it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from bevfusion.errors import DataError
+
+__all__ = ["POINT_FEATURES", "load_image", "load_points", "read_image_size"]
+
+POINT_FEATURES = 4
+
+
+def load_points(path: Path, *, num_features: int = POINT_FEATURES) -> NDArray[np.float32]:
+    """Read a LiDAR sweep.
+
+    Args:
+        path: ``.bin`` of little-endian float32 rows, KITTI's layout.
+        num_features: numbers of a point.
+
+    Returns:
+        (n, num_features) x, y, z in metres (LiDAR frame), reflectance, n > 0.
+
+    Raises:
+        DataError: missing, truncated or empty file, or a value that is not finite.
+    """
+    where = str(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", where=where, hint="restore the point file") from error
+    point_bytes = 4 * num_features
+    if len(data) % point_bytes:
+        message = f"{len(data)} bytes is not a multiple of {point_bytes}: the file is truncated"
+        raise DataError(message, where=where, hint="copy the point file again")
+    if not data:
+        raise DataError("the file holds no points", where=where, hint="restore it, or remove the frame from ImageSets")
+    points = np.frombuffer(data, dtype="<f4").reshape(-1, num_features)
+    if not np.isfinite(points).all():
+        bad = int((~np.isfinite(points)).any(axis=1).sum())
+        raise DataError(f"{bad} of {len(points)} points are NaN or infinite", where=where, hint="remove these points")
+    return points
+
+
+def load_image(path: Path) -> Image.Image:
+    """Read a camera image.
+
+    Returns:
+        Decoded RGB image, whatever mode the file has.
+
+    Raises:
+        DataError: missing or damaged file.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _image_error(path, error) from error
+
+
+def read_image_size(path: Path) -> tuple[int, int]:
+    """Learn the size of an image and that its file is whole (checksums), without decoding it.
+
+    Returns:
+        Height and width in pixels.
+
+    Raises:
+        DataError: missing or damaged file.
+    """
+    try:
+        with Image.open(path) as image:
+            image.verify()
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _image_error(path, error) from error
+
+
+def _image_error(path: Path, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError("the image is missing", where=str(path), hint="restore it, or remove the frame from ImageSets")
+    reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+    return DataError(f"the image is damaged ({reason})", where=str(path), hint="copy the image again")
