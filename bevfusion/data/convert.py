@@ -41,7 +41,8 @@ class ConvertRequest:
     """What to convert and where to write it.
 
     Attributes:
-        root_dir: KITTI root: ``ImageSets``, ``training`` and, where KITTI's own test part is present, ``testing``.
+        root_dir: KITTI root: ``ImageSets``, ``training`` and, where KITTI's own test part is present,
+            ``testing``.
         output_dir: receives the info files and ``training/velodyne_reduced``.
         prefix: info files are called ``<prefix>_infos_<split>.pkl``.
         mode: ``training`` converts every split that is listed, ``validation`` and ``testing`` only that one.
@@ -76,9 +77,9 @@ class _FrameTask:
 def convert_kitti(request: ConvertRequest) -> dict[str, Path]:
     """Convert every split of the request; frames without a pedestrian stay in as negatives.
 
-    The test split is read from ``testing`` if that folder is there, else from ``training`` like the others; it needs
-    no labels. Reduced point files and info files appear under their names only when complete, and info files only
-    when every frame of every split is sound.
+    The test split is read from ``testing`` if that folder is there, else from ``training`` like the others;
+    it needs no labels. Reduced point files and info files appear under their names only when complete, and
+    info files only when every frame of every split is sound.
 
     Args:
         request: what and where.
@@ -97,8 +98,16 @@ def convert_kitti(request: ConvertRequest) -> dict[str, Path]:
 
     everything = [task for split_tasks in tasks.values() for task in split_tasks]
     results = iter(map_frames(_convert_frame, everything, description="converting", workers=request.workers))
-    entries: dict[str, list[Any]] = {split: [next(results) for _ in split_tasks] for split, split_tasks in tasks.items()}
-    if faults := [fault for converted in entries.values() for entry in converted if isinstance(entry, list) for fault in entry]:
+    entries: dict[str, list[Any]] = {
+        split: [next(results) for _ in split_tasks] for split, split_tasks in tasks.items()
+    }
+    if faults := [
+        fault
+        for converted in entries.values()
+        for entry in converted
+        if isinstance(entry, list)
+        for fault in entry
+    ]:
         raise DataError(faults)
     for split, converted in entries.items():
         write_infos(request.info_path(split), converted, split=split)
@@ -124,7 +133,9 @@ def _refuse_overlap(request: ConvertRequest, splits: Mapping[str, Sequence[str]]
         part = _part_of(request, split)
         shared = [(name, owner[part, name]) for name in names if (part, name) in owner]
         if shared:
-            message = f"{len(shared)} frames are also in another split, first {shared[0][0]} in {shared[0][1]}.txt"
+            message = (
+                f"{len(shared)} frames are also in another split, first {shared[0][0]} in {shared[0][1]}.txt"
+            )
             hint = "list each frame in one split; KITTI's own test frames belong into ROOT/testing"
             faults.append(Fault(message, str(request.root_dir / "ImageSets" / f"{split}.txt"), hint))
         owner.update({(part, name): split for name in names})
@@ -152,8 +163,14 @@ def _convert_frame(task: _FrameTask) -> dict[str, Any] | list[Fault]:
     calibration = _attempt(faults, lambda: read_calibration(task.source("calib", ".txt")))
     size = _attempt(faults, lambda: read_image_size(task.source("image_2", ".png")))
     points = _attempt(faults, lambda: load_points(task.source("velodyne", ".bin")))
-    labels = _attempt(faults, lambda: read_labels(task.source("label_2", ".txt"))) if task.has_labels else None
-    plane = _attempt(faults, lambda: read_plane(task.source("planes", ".txt"))) if task.request.with_plane else None
+    labels = (
+        _attempt(faults, lambda: read_labels(task.source("label_2", ".txt"))) if task.has_labels else None
+    )
+    plane = (
+        _attempt(faults, lambda: read_plane(task.source("planes", ".txt")))
+        if task.request.with_plane
+        else None
+    )
     if faults or calibration is None or size is None or points is None:
         return faults
     height, width = size
@@ -161,12 +178,18 @@ def _convert_frame(task: _FrameTask) -> dict[str, Any] | list[Fault]:
     instances = _attempt(faults, lambda: _instances(task, labels, calibration, visible))
     if len(visible) == 0:
         hint = "calibration, image and point file do not belong together"
-        faults.append(Fault("no LiDAR point projects into the image", str(task.source("calib", ".txt")), hint))
+        faults.append(
+            Fault("no LiDAR point projects into the image", str(task.source("calib", ".txt")), hint)
+        )
     if faults:
         return faults
     _write_points(task.request.output_dir / task.part / "velodyne_reduced" / f"{task.name}.bin", visible)
     entry = _entry(task, calibration, height, width)
-    return entry | {"instances": instances, "annotations": _annotations(labels)} | ({"plane": plane} if plane else {})
+    return (
+        entry
+        | {"instances": instances, "annotations": _annotations(labels)}
+        | ({"plane": plane} if plane else {})
+    )
 
 
 def _attempt(faults: list[Fault], read: Callable[[], _Part]) -> _Part | None:
@@ -208,8 +231,12 @@ def _instances(
     boxes = labels.boxes_camera[rows]
     if (boxes[:, 3:6] <= 0).any():
         hint = "give every person its 3D box, or call it DontCare"
-        raise DataError("a person's dimensions are not positive", where=str(task.source("label_2", ".txt")), hint=hint)
-    counts = points_in_boxes(points, camera7_to_lidar7(boxes, invert_rigid(calibration.lidar2cam))).sum(axis=0)
+        raise DataError(
+            "a person's dimensions are not positive", where=str(task.source("label_2", ".txt")), hint=hint
+        )
+    counts = points_in_boxes(points, camera7_to_lidar7(boxes, invert_rigid(calibration.lidar2cam))).sum(
+        axis=0
+    )
     return [
         {
             "bbox_label_3d": 0,

@@ -1,7 +1,7 @@
 """Info files: what a split consists of, written by ``dataset_convert`` and read by everything after it.
 
-On disk an info file is a pickle of builtins only (dicts, lists, strings, numbers), and the reader's unpickler refuses
-everything else: a pickle that can name a class can run code.
+On disk an info file is a pickle of builtins only (dicts, lists, strings, numbers), and the reader's
+unpickler refuses everything else: a pickle that can name a class can run code.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 
 from bevfusion.errors import DataError
 
-__all__ = ["FORMAT", "VERSION", "Camera", "Frame", "Infos", "read_infos", "write_infos"]
+__all__ = ["CONVERT_HINT", "FORMAT", "VERSION", "Camera", "Frame", "Infos", "read_infos", "write_infos"]
 
 FORMAT = "bevfusion-infos"
 VERSION = 1
+CONVERT_HINT = "run dataset_convert first: bevfusion dataset_convert root_dir=DATA_ROOT"
 
 
 @dataclass(frozen=True)
 class Camera:
-    """One image of a frame with its raw calibration, (4, 4) float64 each (see :mod:`bevfusion.geometry.frames`)."""
+    """One image of a frame with its raw calibration, (4, 4) float64 each, named as in ``geometry.frames``."""
 
     img_path: str
     height: int
@@ -52,7 +53,8 @@ class Frame:
         labels: (n,) index into the split's classes.
         num_lidar_pts: (n,) points within each box.
         annotations: all labels of the file as KITTI names them, DontCare included, as lists by key ``name,
-            truncated, occluded, alpha, bbox, dimensions`` (l, h, w) ``, location, rotation_y``; None without labels.
+            truncated, occluded, alpha, bbox, dimensions`` (l, h, w) ``, location, rotation_y``; None without
+            labels.
     """
 
     sample_idx: int
@@ -80,8 +82,8 @@ class Infos:
     def points_dir(self, root_dir: Path, prefix: str) -> Path:
         """Folder of the reduced point files.
 
-        A conversion into a job's folder puts them beside the info file, one into the data root under it; whichever is
-        there is taken, beside the info file first. An absolute prefix is taken as it is.
+        A conversion into a job's folder puts them beside the info file, one into the data root under it;
+        whichever is there is taken, beside the info file first. An absolute prefix is taken as it is.
         """
         beside = self.path.parent / prefix
         return beside if beside.is_dir() else root_dir / prefix
@@ -96,16 +98,16 @@ def read_infos(path: Path) -> Infos:
     content = _load(path)
     meta = content.get("metainfo") if isinstance(content, dict) else None
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise DataError("not an info file of bevfusion", where=str(path), hint=_convert_hint(path))
+        raise DataError("not an info file of bevfusion", where=str(path), hint=CONVERT_HINT)
     if meta.get("version") != VERSION:
         message = f"info file of version {meta.get('version')}, this program reads version {VERSION}"
-        raise DataError(message, where=str(path), hint=_convert_hint(path))
+        raise DataError(message, where=str(path), hint=CONVERT_HINT)
     try:
         frames = tuple(_parse_frame(entry) for entry in content["data_list"])
         return Infos(path, meta["dataset_type"], meta["split"], tuple(meta["classes"]), frames)
     except (KeyError, TypeError, ValueError) as error:
         message = f"an entry is damaged or lacks a key ({error!r})"
-        raise DataError(message, where=str(path), hint=_convert_hint(path)) from error
+        raise DataError(message, where=str(path), hint=CONVERT_HINT) from error
 
 
 def write_infos(
@@ -125,7 +127,13 @@ def write_infos(
         classes: class names in the order of the labels.
         dataset_type: as the spec's ``dataset.type`` names it.
     """
-    meta = {"format": FORMAT, "version": VERSION, "dataset_type": dataset_type, "classes": list(classes), "split": split}
+    meta = {
+        "format": FORMAT,
+        "version": VERSION,
+        "dataset_type": dataset_type,
+        "classes": list(classes),
+        "split": split,
+    }
     data = pickle.dumps({"metainfo": meta, "data_list": list(frames)}, protocol=4)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -146,17 +154,21 @@ class _PlainUnpickler(pickle.Unpickler):
 
 def _load(path: Path) -> Any:
     if not path.is_file():
-        raise DataError("the info file is missing", where=str(path), hint=_convert_hint(path))
+        raise DataError("the info file is missing", where=str(path), hint=CONVERT_HINT)
     try:
         with path.open("rb") as stream:
             return _PlainUnpickler(stream).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        IndexError,
+        KeyError,
+        AttributeError,
+        TypeError,
+    ) as error:
         message = f"not a plain pickle of bevfusion ({error})"
-        raise DataError(message, where=str(path), hint=_convert_hint(path)) from error
-
-
-def _convert_hint(path: Path) -> str:
-    return f"run dataset_convert: bevfusion dataset_convert root_dir={path.parent}"
+        raise DataError(message, where=str(path), hint=CONVERT_HINT) from error
 
 
 def _parse_frame(entry: Mapping[str, Any]) -> Frame:
@@ -176,5 +188,7 @@ def _parse_frame(entry: Mapping[str, Any]) -> Frame:
 
 
 def _parse_camera(camera: Mapping[str, Any]) -> Camera:
-    matrices = [np.array(camera[key], dtype=np.float64).reshape(4, 4) for key in ("cam2img", "lidar2cam", "lidar2img")]
+    matrices = [
+        np.array(camera[key], dtype=np.float64).reshape(4, 4) for key in ("cam2img", "lidar2cam", "lidar2img")
+    ]
     return Camera(camera["img_path"], int(camera["height"]), int(camera["width"]), *matrices)

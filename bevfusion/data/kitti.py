@@ -1,6 +1,7 @@
 """Parsers of KITTI's text files; every fault names file, line and remedy.
 
-Formats: the development kit of the KITTI 3D object benchmark (``ImageSets``, ``calib``, ``label_2``, ``planes``).
+Formats: the development kit of the KITTI 3D object benchmark (``ImageSets``, ``calib``, ``label_2``,
+``planes``).
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def read_split(path: Path) -> list[str]:
     faults = []
     for line, name in _numbered_lines(path):
         if not name.isdecimal():
-            faults.append(Fault(f"frame name {name!r} is not a number", f"{path}:{line}", "write names like 000042"))
+            faults.append(
+                Fault(f"frame name {name!r} is not a number", f"{path}:{line}", "write names like 000042")
+            )
         elif name in frames:
             hint = "list each frame once"
             faults.append(Fault(f"frame {name} is already in line {frames[name]}", f"{path}:{line}", hint))
@@ -107,7 +110,8 @@ def read_sequences(path: Path) -> dict[str, str]:
     """Read which drive each frame was taken from.
 
     Args:
-        path: ``ImageSets/sequences.txt``, lines ``<frame> <sequence>``. Optional: a missing file gives no entries.
+        path: ``ImageSets/sequences.txt``, lines ``<frame> <sequence>``. Optional: a missing file gives no
+            entries.
 
     Raises:
         DataError: a line that does not hold two words.
@@ -149,7 +153,8 @@ def read_labels(path: Path) -> Labels:
     """Read the objects of one frame.
 
     Raises:
-        DataError: missing file, a line that does not hold 15 fields, an unknown class, or a number that is none.
+        DataError: missing file, a line that does not hold 15 fields, an unknown class, or a number that is
+            none.
     """
     names, rows, faults = [], [], []
     for line, text in _numbered_lines(_existing(path)):
@@ -177,13 +182,17 @@ def read_plane(path: Path) -> list[float]:
     lines = [text for _, text in _numbered_lines(_existing(path))]
     values = _floats(lines[-1].split()) if lines else None
     if values is None or len(values) != 4:
-        raise DataError("the last line needs four numbers", where=str(path), hint="or convert with with_plane=false")
+        raise DataError(
+            "the last line needs four numbers", where=str(path), hint="or convert with with_plane=false"
+        )
     return values
 
 
 def _existing(path: Path) -> Path:
     if not path.exists():
-        raise DataError("the file is missing", where=str(path), hint="restore it, or remove the frame from ImageSets")
+        raise DataError(
+            "the file is missing", where=str(path), hint="restore it, or remove the frame from ImageSets"
+        )
     return path
 
 
@@ -191,7 +200,9 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise DataError("the file is not text", where=str(path), hint="restore KITTI's original file") from None
+        raise DataError(
+            "the file is not text", where=str(path), hint="restore KITTI's original file"
+        ) from None
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             yield number, line.strip()
@@ -207,7 +218,9 @@ def _floats(words: list[str]) -> list[float] | None:
 
 def _label_fault(name: str, field_count: int, *, is_numeric: bool) -> Fault | None:
     if field_count != _LABEL_FIELDS:
-        return Fault(f"{field_count} fields, a KITTI label has {_LABEL_FIELDS}", hint="mend or remove the line")
+        return Fault(
+            f"{field_count} fields, a KITTI label has {_LABEL_FIELDS}", hint="mend or remove the line"
+        )
     if name not in (*KITTI_CLASSES, *PERSON_NAMES):
         allowed = ", ".join((*KITTI_CLASSES, PERSON_NAMES[-1]))
         return Fault(f"unknown class {name!r}", hint=f"known are {allowed}; use Misc for others")

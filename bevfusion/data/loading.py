@@ -32,17 +32,23 @@ def load_points(path: Path, *, num_features: int = POINT_FEATURES) -> NDArray[np
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", where=where, hint="restore the point file") from error
+        raise DataError(
+            f"cannot be read ({error.strerror})", where=where, hint="restore the point file"
+        ) from error
     point_bytes = 4 * num_features
     if len(data) % point_bytes:
         message = f"{len(data)} bytes is not a multiple of {point_bytes}: the file is truncated"
         raise DataError(message, where=where, hint="copy the point file again")
     if not data:
-        raise DataError("the file holds no points", where=where, hint="restore it, or remove the frame from ImageSets")
+        raise DataError(
+            "the file holds no points", where=where, hint="restore it, or remove the frame from ImageSets"
+        )
     points = np.frombuffer(data, dtype="<f4").reshape(-1, num_features)
     if not np.isfinite(points).all():
         bad = int((~np.isfinite(points)).any(axis=1).sum())
-        raise DataError(f"{bad} of {len(points)} points are NaN or infinite", where=where, hint="remove these points")
+        raise DataError(
+            f"{bad} of {len(points)} points are NaN or infinite", where=where, hint="remove these points"
+        )
     return points
 
 
@@ -81,6 +87,8 @@ def read_image_size(path: Path) -> tuple[int, int]:
 
 def _image_error(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError("the image is missing", where=str(path), hint="restore it, or remove the frame from ImageSets")
+        return DataError(
+            "the image is missing", where=str(path), hint="restore it, or remove the frame from ImageSets"
+        )
     reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
     return DataError(f"the image is damaged ({reason})", where=str(path), hint="copy the image again")

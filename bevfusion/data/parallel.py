@@ -10,7 +10,14 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 __all__ = ["map_frames"]
 
@@ -44,6 +51,12 @@ def map_frames(
 
 
 def _show_progress(results: Iterable[Result], total: int, description: str) -> Iterator[Result]:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
     with Progress(TextColumn(description), *columns, console=Console(stderr=True)) as progress:
         yield from progress.track(results, total=total, description=description)

@@ -11,10 +11,11 @@ camera 9    x, y, z, l, h, w, rx, ry, rz        TAO's layout of camera 7; rx = r
 lidar 9     x, y, z, dx, dy, dz, rx, ry, rz     TAO's layout of lidar 7; rz is the yaw, rx = ry = 0
 ==========  ==================================  =======================================================
 
-The two families treat the heading differently. With 7 numbers ``yaw = -ry - pi/2``, as mmdet3d does: it neglects the
-small tilt between the sensors. With 9 numbers the heading is rotated by the calibration and projected onto the
-LiDAR's ground plane, as TAO does on its way forward; the way back here inverts that projection exactly for
-every angle, while TAO's keeps one Euler angle of a decomposition and loses headings beyond +-pi/2.
+The two families treat the heading differently. With 7 numbers ``yaw = -ry - pi/2``, as mmdet3d does: it
+neglects the small tilt between the sensors. With 9 numbers the heading is rotated by the calibration and
+projected onto the LiDAR's ground plane, as TAO does on its way forward; the way back here inverts that
+projection exactly for every angle, while TAO's keeps one Euler angle of a decomposition and loses headings
+beyond +-pi/2.
 """
 
 from __future__ import annotations
@@ -35,11 +36,14 @@ __all__ = [
     "project_boxes",
 ]
 
-# Corners of the unit box in mmdet3d's order: rear right bottom, rear right top, rear left top, rear left bottom, then front.
+# Corners of the unit box in mmdet3d's order: rear right bottom, rear right top, rear left top, rear left
+# bottom, then front.
 _UNIT_CORNERS = np.array(
     [[0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 1], [1, 1, 0]], dtype=np.float64
 ) - np.array([0.5, 0.5, 0.0])
-_EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]])
+_EDGES = np.array(
+    [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]]
+)
 _NEAR_M = 0.1
 
 
@@ -88,10 +92,10 @@ def camera9_to_lidar9(boxes: FloatArray, cam2lidar: ArrayLike) -> FloatArray:
 
 
 def lidar9_to_camera9(boxes: FloatArray, lidar2cam: ArrayLike) -> FloatArray:
-    """Bring TAO's LiDAR boxes back to the camera; exact inverse of :func:`camera9_to_lidar9` for every heading.
+    """Bring TAO's LiDAR boxes back to the camera; inverts :func:`camera9_to_lidar9` exactly.
 
-    Among the horizontal camera directions one, up to its sign, projects onto the given LiDAR heading: the one that is
-    perpendicular to the heading's left-hand normal.
+    Among the horizontal camera directions one, up to its sign, projects onto the given LiDAR heading: the
+    one that is perpendicular to the heading's left-hand normal.
 
     Args:
         boxes: (n, 9) lidar 9, upright: rx and ry are not looked at.

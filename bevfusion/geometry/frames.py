@@ -6,8 +6,8 @@ Frames (all right-handed, metres):
 - *LiDAR* (Velodyne, KITTI and mmdet3d): x forward, y left, z up. Points and all network boxes live in it.
 - *image*: pixels, u right, v down, origin at the outer corner of the top left pixel.
 
-Matrices are named ``source2target``, are 4x4 and multiply column vectors: ``p_target = source2target @ p_source``.
-``lidar2img = cam2img @ lidar2cam`` yields ``(u * depth, v * depth, depth, ...)``.
+Matrices are named ``source2target``, are 4x4 and multiply column vectors: ``p_target = source2target @
+p_source``. ``lidar2img = cam2img @ lidar2cam`` yields ``(u * depth, v * depth, depth, ...)``.
 Arrays of points are rows, ``(n, 3)``.
 
 Angles in radians:
@@ -105,7 +105,9 @@ def project_points(points: FloatArray, projection: ArrayLike) -> tuple[FloatArra
     return scaled[..., :2] / divisor[..., None], depth_m
 
 
-def visible_mask(points: FloatArray, projection: ArrayLike, *, height_px: int, width_px: int) -> NDArray[np.bool_]:
+def visible_mask(
+    points: FloatArray, projection: ArrayLike, *, height_px: int, width_px: int
+) -> NDArray[np.bool_]:
     """Say which points the camera sees, occlusion aside.
 
     Args:

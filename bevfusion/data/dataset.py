@@ -1,0 +1,225 @@
+"""Frames as mmdet3d's models take them, drawn the same whatever the number of workers or interruptions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from mmdet3d.structures import Box3DMode, Det3DDataSample, LiDARInstance3DBoxes
+from mmengine.structures import InstanceData
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from bevfusion.data.infos import CONVERT_HINT, Camera, Frame, read_infos
+from bevfusion.data.loading import load_image, load_points
+from bevfusion.data.transforms import ImageTransform, LidarTransform
+from bevfusion.errors import DataError
+from bevfusion.geometry.boxes import camera7_to_lidar7
+from bevfusion.geometry.frames import FloatArray, invert_rigid
+from bevfusion.spec.dataset import AugmentationSpec, SplitSpec
+from bevfusion.spec.experiment import ExperimentSpec
+
+__all__ = ["FusionDataset", "ModelView", "SplitFiles", "open_split"]
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """Where one split lies.
+
+    Attributes:
+        ann_file: info file.
+        root_dir: data root.
+        pts_prefix: points folder, see :meth:`bevfusion.data.infos.Infos.points_dir`.
+        img_prefix: images folder under the root, or absolute.
+        camera: which image of a frame.
+    """
+
+    ann_file: Path
+    root_dir: Path
+    pts_prefix: str = "training/velodyne_reduced"
+    img_prefix: str = "training/image_2"
+    camera: str = "CAM2"
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """What the model looks at.
+
+    Attributes:
+        classes: in the order of the labels; other classes of the info file are left out of the targets.
+        point_cloud_range: x, y, z from, then to, metres. Points outside are dropped, as are targets whose
+            centre lies outside in x or y.
+        image_size: height and width of the model's input; None leaves the images alone (LiDAR only).
+    """
+
+    classes: tuple[str, ...]
+    point_cloud_range: tuple[float, ...]
+    image_size: tuple[int, int] | None
+
+
+class FusionDataset(Dataset):
+    """One split: points, image, boxes and calibration of each frame.
+
+    Items are ``{"inputs": {"points", "img"}, "data_samples"}``: points (n, 4) float32 in the augmented LiDAR
+    frame, img (1, 3, H, W) float32 RGB 0..255, and a ``Det3DDataSample`` whose metainfo holds ``lidar2img,
+    cam2img, lidar2cam, cam2lidar, img_aug_matrix`` (1, 4, 4) and ``lidar_aug_matrix`` (4, 4), float32.
+    Calibration is that of the raw frame. ``eval_ann_info`` holds the raw labels, untouched by augmentation.
+
+    Args:
+        files: where the split lies.
+        view: what the model looks at.
+        augmentation: given for training, where points are shuffled as well; None for evaluation.
+        repeat_time: how often an epoch goes through the frames, each time with other random draws.
+        seed: with epoch and index, fixes every random draw.
+
+    Raises:
+        DataError: the info file cannot be used, or does not know one of the classes.
+    """
+
+    def __init__(
+        self,
+        files: SplitFiles,
+        view: ModelView,
+        *,
+        augmentation: AugmentationSpec | None = None,
+        repeat_time: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.infos = read_infos(files.ann_file)
+        self.points_dir = self.infos.points_dir(files.root_dir, files.pts_prefix)
+        self.images_dir = files.root_dir / files.img_prefix
+        self.camera = files.camera
+        self.image_size = view.image_size
+        self.point_cloud_range = np.asarray(view.point_cloud_range, dtype=np.float32)
+        self.augmentation = augmentation
+        self.repeat_time = repeat_time
+        self.seed = seed
+        self.metainfo = {"classes": view.classes}
+        self._label_of = self._map_labels(view.classes)
+        # In shared memory, so that workers that outlive an epoch see it change.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        return len(self.infos.frames) * self.repeat_time
+
+    def set_epoch(self, epoch: int) -> None:
+        """Give the following items the random draws of this epoch (counted from 0)."""
+        self._epoch.fill_(epoch)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        frame = self.infos.frames[index % len(self.infos.frames)]
+        camera = frame.cameras[self.camera]
+        rng = np.random.default_rng((self.seed, int(self._epoch), index))
+        lidar_change = (
+            LidarTransform.sample(self.augmentation, rng) if self.augmentation else LidarTransform()
+        )
+        points = self._load_points(frame, lidar_change, rng)
+        inputs = {"points": torch.from_numpy(points)}
+        metainfo = self._metainfo(frame, camera)
+        metainfo["lidar_aug_matrix"] = lidar_change.matrix.astype(np.float32)
+        if self.image_size is not None:
+            image_change = self._image_change(camera, self.image_size, rng)
+            inputs["img"] = self._load_image(camera, image_change)
+            metainfo["img_aug_matrix"] = image_change.matrix[None].astype(np.float32)
+
+        sample = Det3DDataSample(metainfo=metainfo)
+        sample.gt_instances_3d = self._targets(frame, camera, lidar_change)
+        sample.eval_ann_info = frame.annotations
+        return {"inputs": inputs, "data_samples": sample}
+
+    def _map_labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        known = self.infos.classes
+        if missing := [name for name in classes if name not in known]:
+            message = f"classes {missing} are not in the info file, which has {list(known)}"
+            raise DataError(
+                message, where=str(self.infos.path), hint="change dataset.classes, or convert again"
+            )
+        return np.array(
+            [list(classes).index(name) if name in classes else -1 for name in known], dtype=np.int64
+        )
+
+    def _load_points(
+        self, frame: Frame, change: LidarTransform, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        raw = load_points(self.points_dir / frame.lidar_path, num_features=frame.num_features)
+        points = change.apply_to_points(raw)
+        low, high = self.point_cloud_range[:3], self.point_cloud_range[3:]
+        points = points[((points[:, :3] >= low) & (points[:, :3] < high)).all(axis=1)]
+        return rng.permutation(points) if self.augmentation else points
+
+    def _image_change(
+        self, camera: Camera, target_hw: tuple[int, int], rng: np.random.Generator
+    ) -> ImageTransform:
+        source_hw = camera.height, camera.width
+        if self.augmentation is None:
+            return ImageTransform.fit(source_hw, target_hw)
+        return ImageTransform.sample(source_hw, target_hw, ranges=self.augmentation, rng=rng)
+
+    def _load_image(self, camera: Camera, change: ImageTransform) -> torch.Tensor:
+        pixels = change.apply(load_image(self.images_dir / camera.img_path))
+        return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None]
+
+    def _targets(self, frame: Frame, camera: Camera, change: LidarTransform) -> InstanceData:
+        boxes: FloatArray = camera7_to_lidar7(frame.boxes_camera, invert_rigid(camera.lidar2cam))
+        boxes, labels = change.apply_to_boxes(boxes), self._label_of[frame.labels]
+        low, high = self.point_cloud_range[:2], self.point_cloud_range[3:5]
+        keep = (labels >= 0) & ((boxes[:, :2] >= low) & (boxes[:, :2] < high)).all(axis=1)
+        return InstanceData(
+            bboxes_3d=LiDARInstance3DBoxes(torch.from_numpy(boxes[keep].astype(np.float32)), box_dim=7),
+            labels_3d=torch.from_numpy(labels[keep]),
+        )
+
+    def _metainfo(self, frame: Frame, camera: Camera) -> dict[str, Any]:
+        matrices = {
+            "lidar2img": camera.lidar2img,
+            "cam2img": camera.cam2img,
+            "lidar2cam": camera.lidar2cam,
+            "cam2lidar": invert_rigid(camera.lidar2cam),
+            "img_aug_matrix": np.eye(4),
+        }
+        return {name: matrix[None].astype(np.float32) for name, matrix in matrices.items()} | {
+            "sample_idx": frame.sample_idx,
+            "ori_shape": (camera.height, camera.width),
+            "lidar_path": str(self.points_dir / frame.lidar_path),
+            "img_path": str(self.images_dir / camera.img_path),
+            "box_type_3d": LiDARInstance3DBoxes,
+            "box_mode_3d": Box3DMode.LIDAR,
+        }
+
+
+def open_split(
+    spec: ExperimentSpec, split: Literal["train", "val", "test"], *, augment: bool
+) -> FusionDataset:
+    """Open one split the way a spec describes it.
+
+    Args:
+        spec: complete and derived.
+        split: which of ``dataset.{train,val,test}_dataset``.
+        augment: vary the frames as ``dataset.augmentation`` says.
+
+    Raises:
+        DataError: no info file is named, or it cannot be used.
+    """
+    section: SplitSpec = getattr(spec.dataset, f"{split}_dataset")
+    if not section.ann_file:
+        raise DataError("no info file given", where=f"dataset.{split}_dataset.ann_file", hint=CONVERT_HINT)
+    prefix = section.data_prefix
+    root = Path(spec.dataset.root_dir or Path(section.ann_file).parent)
+    camera = spec.dataset.default_cam_key
+    height, width = spec.model.view_transform.image_size
+    return FusionDataset(
+        SplitFiles(Path(section.ann_file), root, prefix.pts, prefix.img, camera),
+        ModelView(
+            classes=spec.dataset.classes,
+            point_cloud_range=spec.model.point_cloud_range,
+            image_size=(height, width) if spec.input_modality.use_camera else None,
+        ),
+        augmentation=spec.dataset.augmentation if augment else None,
+        repeat_time=section.repeat_time or 1,
+        seed=spec.train.seed if spec.train.seed >= 0 else secrets.randbits(31),
+    )
