@@ -1,0 +1,161 @@
+"""Values that are each allowed and cannot work together, or that this detector does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from bevfusion.errors import Fault
+from bevfusion.spec.actions import ConvertSpec
+from bevfusion.spec.dataset import DatasetSpec
+from bevfusion.spec.experiment import ExperimentSpec, InputModalitySpec
+from bevfusion.spec.geometry import count_cells
+from bevfusion.spec.model import ModelSpec
+
+__all__ = ["check_convert", "check_experiment", "find_warnings"]
+
+DEPTH_NET_STRIDE_PX = 8
+
+
+def check_experiment(spec: ExperimentSpec) -> list[Fault]:
+    """Everything that is wrong beyond single values and the geometry of the LiDAR's grid."""
+    return [
+        *_check_modality(spec.input_modality),
+        *_check_dataset(spec.dataset),
+        *_check_lidar(spec.model),
+        *_check_camera(spec.model),
+        *_check_view(spec.model),
+        *_check_head(spec.model),
+    ]
+
+
+def check_convert(spec: ConvertSpec) -> list[Fault]:
+    """Everything that dataset_convert cannot do."""
+    faults = []
+    if not spec.root_dir:
+        faults.append(Fault("no data root is given", "root_dir", "add root_dir=FOLDER"))
+    if spec.dataset != "kitti":
+        faults.append(
+            Fault(f"layout '{spec.dataset}' cannot be converted", "dataset", "use the layout kitti")
+        )
+    for key in ("with_plane", "per_sequence", "is_synthetic", "merge_only", "sequence_list"):
+        if getattr(spec, key):
+            faults.append(Fault("has no meaning for the layout kitti", key, f"leave {key} out"))
+    if spec.dimension_order != "hwl":
+        faults.append(
+            Fault(f"'{spec.dimension_order}' is not KITTI's order of sizes, hwl", "dimension_order")
+        )
+    return faults
+
+
+def find_warnings(spec: ExperimentSpec) -> list[Fault]:
+    """What works and is still worth a second look."""
+    found = []
+    if spec.encryption_key:
+        message = "checkpoints are written unencrypted, the key is not used"
+        found.append(Fault(message, "encryption_key", "leave it empty"))
+    parts = spec.dataset
+    if parts.test_dataset.ann_file and parts.test_dataset.ann_file == parts.val_dataset.ann_file:
+        message = "validation and test read the same frames: the test figure is chosen, not measured"
+        found.append(Fault(message, "dataset.test_dataset.ann_file", "use a part that nothing was chosen on"))
+    return found
+
+
+def _check_modality(modality: InputModalitySpec) -> Iterator[Fault]:
+    for sensor in fields(modality):
+        if sensor.name in ("use_radar", "use_map", "use_external") and getattr(modality, sensor.name):
+            name = sensor.name.removeprefix("use_")
+            yield Fault(
+                f"{name} input is not supported",
+                f"input_modality.{sensor.name}",
+                "set it to false; LiDAR with or without camera is supported",
+            )
+    if not modality.use_lidar:
+        what = "camera alone is" if modality.use_camera else "no sensor at all is"
+        yield Fault(
+            f"{what} not supported: the grid that boxes are read from comes from the LiDAR branch",
+            "input_modality.use_lidar",
+            "set input_modality.use_lidar to true",
+        )
+
+
+def _check_dataset(dataset: DatasetSpec) -> Iterator[Fault]:
+    if not dataset.classes:
+        yield Fault("the list of classes is empty", "dataset.classes", "name at least one, e.g. [person]")
+    if len(set(dataset.classes)) < len(dataset.classes):
+        yield Fault(f"{list(dataset.classes)} names a class twice", "dataset.classes")
+    if dataset.type != "KittiPersonDataset":
+        yield Fault(f"{dataset.type} cannot be read", "dataset.type", "use KittiPersonDataset")
+    if dataset.box_type_3d != "lidar":
+        yield Fault("boxes are learned in the LiDAR frame only", "dataset.box_type_3d", "set it to lidar")
+    kitti = {"gt_box_type": "camera", "origin": (0.5, 1.0, 0.5), "num_views": 1, "per_sequence": False}
+    for key, value in kitti.items():
+        if (found := getattr(dataset, key)) != value:
+            yield Fault(f"{found} is not KITTI's {value}", f"dataset.{key}", "leave it out")
+
+
+def _check_lidar(model: ModelSpec) -> Iterator[Fault]:
+    backbone, neck, encoder = model.pts_backbone, model.pts_neck, model.pts_middle_encoder
+    stages = len(backbone.out_channels)
+    for name in ("layer_nums", "layer_strides"):
+        if len(getattr(backbone, name)) != stages:
+            message = f"{len(getattr(backbone, name))} entries for {stages} stages of out_channels"
+            yield Fault(message, f"model.pts_backbone.{name}")
+    if len(neck.out_channels) != stages:
+        message = f"{len(neck.out_channels)} entries for {stages} stages of model.pts_backbone"
+        yield Fault(message, "model.pts_neck.out_channels")
+    if sorted(encoder.order) != ["act", "conv", "norm"]:
+        message = f"{list(encoder.order)} is not an order of conv, norm and act"
+        yield Fault(message, "model.pts_middle_encoder.order")
+
+
+def _check_camera(model: ModelSpec) -> Iterator[Fault]:
+    backbone, key = model.img_backbone, "model.img_backbone"
+    if len(backbone.depths) != len(backbone.num_heads):
+        yield Fault(
+            f"{len(backbone.depths)} depths and {len(backbone.num_heads)} num_heads differ",
+            f"{key}.num_heads",
+        )
+    for stage, heads in enumerate(backbone.num_heads):
+        channels = backbone.embed_dims * 2**stage
+        if channels % heads:
+            message = f"{heads} heads do not divide the {channels} channels of stage {stage}"
+            yield Fault(message, f"{key}.num_heads", "choose embed_dims as a multiple of the heads")
+    indices = backbone.out_indices
+    if list(indices) != sorted(set(indices)) or not all(index < len(backbone.depths) for index in indices):
+        message = f"{list(indices)} are not rising stages below {len(backbone.depths)}"
+        yield Fault(message, f"{key}.out_indices")
+    if len(indices) - model.img_neck.start_level < 2:
+        message = f"start_level {model.img_neck.start_level} leaves fewer than two of {len(indices)} stages"
+        yield Fault(message, "model.img_neck.start_level")
+
+
+def _check_view(model: ModelSpec) -> Iterator[Fault]:
+    view, key = model.view_transform, "model.view_transform"
+    divisor = model.data_preprocessor.pad_size_divisor
+    for edge in view.image_size:
+        if edge % divisor or edge % DEPTH_NET_STRIDE_PX:
+            message = f"{edge} px do not divide by {divisor} (pad_size_divisor) and {DEPTH_NET_STRIDE_PX}"
+            yield Fault(message, f"{key}.image_size", "the padded image would not fit its feature map")
+    indices, start = model.img_backbone.out_indices, model.img_neck.start_level
+    if view.type == "DepthLSSTransform" and start < len(indices) and indices[start] != 1:
+        yield Fault(
+            f"DepthLSSTransform needs a map of 1/{DEPTH_NET_STRIDE_PX} of the image,"
+            f" stage {indices[start]} gives 1/{4 * 2 ** indices[start]}",
+            "model.img_backbone.out_indices",
+            "begin with stage 1, or use LSSTransform",
+        )
+    if count_cells(*view.zbound) != 1:
+        message = f"{list(view.zbound)} is not one single cell along z"
+        yield Fault(message, f"{key}.zbound", "make the step as large as the interval")
+    if count_cells(*view.dbound) is None:
+        yield Fault(f"{list(view.dbound)} is not a whole number of depth bins", f"{key}.dbound")
+
+
+def _check_head(model: ModelSpec) -> Iterator[Fault]:
+    head = model.bbox_head
+    layer = head.decoder_layer
+    for name, attention in (("self_attn_cfg", layer.self_attn_cfg), ("cross_attn_cfg", layer.cross_attn_cfg)):
+        if head.hidden_channel % attention.num_heads:
+            message = f"{attention.num_heads} heads do not divide hidden_channel {head.hidden_channel}"
+            yield Fault(message, f"model.bbox_head.decoder_layer.{name}.num_heads")

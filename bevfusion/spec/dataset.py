@@ -1,0 +1,111 @@
+"""What is read from disk, how often, and how it is varied during training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bevfusion.spec.leaf import block, leaf
+
+__all__ = ["AugmentationSpec", "DataPrefix", "DatasetSpec", "SplitSpec", "TrainSplitSpec"]
+
+
+@dataclass(frozen=True)
+class DataPrefix:
+    """Folders of the sensor files, relative to the data root."""
+
+    pts: str = leaf("training/velodyne_reduced", "Folder of the point clouds.")
+    img: str = leaf("training/image_2", "Folder of the camera images.")
+
+
+@dataclass(frozen=True)
+class SplitSpec:
+    """One part of the data set and how it is loaded."""
+
+    ann_file: str | None = leaf(None, "Info file written by dataset_convert.")
+    data_prefix: DataPrefix = block(DataPrefix, "Folders of the sensor files.", automl=False)
+    sampler: str = leaf("DefaultSampler", "Order in which frames are drawn.", choices=("DefaultSampler",))
+    batch_size: int = leaf(4, "Frames per process and step. Does not change the metric.", low=1, high=256)
+    num_workers: int = leaf(2, "Loader processes. Changes speed, not accuracy.", low=0, high=64)
+    pin_memory: bool = leaf(True, "Page-locked host memory, for faster copies to a GPU.")
+    repeat_time: int | None = leaf(None, "How often an epoch goes through the frames.", low=1, high=1000)
+
+
+@dataclass(frozen=True)
+class TrainSplitSpec(SplitSpec):
+    """The training part, whose batch size takes part in learning."""
+
+    batch_size: int = leaf(
+        4,
+        "Frames per process and step. Fewer make noisier gradients but more steps per epoch; memory grows in"
+        " proportion.",
+        low=1,
+        high=64,
+        automl=True,
+        log=True,
+        popular=True,
+    )
+
+
+@dataclass(frozen=True)
+class AugmentationSpec:
+    """Random variation of training frames; points, boxes and camera matrices move together."""
+
+    flip_probability: float = leaf(
+        0.5, "Probability of mirroring the scene left to right (y -> -y).", low=0.0, high=1.0, automl=True
+    )
+    rotation_rad: float = leaf(
+        0.785398,
+        "The scene turns about z by an angle uniform in +-this.",
+        low=0.0,
+        high=3.141593,
+        automl=True,
+    )
+    scale: float = leaf(
+        0.1, "The scene is scaled by a factor uniform in 1 +- this.", low=0.0, high=0.5, automl=True
+    )
+    translation_m: float = leaf(
+        0.5, "Standard deviation of a normal shift along each axis.", low=0.0, high=5.0, automl=True
+    )
+    image_resize: float = leaf(
+        0.15, "The image scale of evaluation is multiplied by 1 +- this.", low=0.0, high=0.5, automl=True
+    )
+    image_rotation_deg: float = leaf(
+        5.4, "The image turns by an angle uniform in +-this.", low=0.0, high=45.0, automl=True
+    )
+    image_flip: bool = leaf(True, "Whether every second image is mirrored left to right.", automl=True)
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """The data set: its convention, its classes and its three parts."""
+
+    type: str = leaf(
+        "KittiPersonDataset",
+        "Convention of files and labels.",
+        choices=("KittiPersonDataset", "TAO3DDataset", "TAO3DSyntheticDataset"),
+    )
+    root_dir: str = leaf("", "Folder that the paths of the info files start from.")
+    classes: tuple[str, ...] = leaf(
+        ("person",),
+        "Classes to detect, in label order; must match the annotated categories. KITTI's Pedestrian is"
+        " called person.",
+        automl=False,
+    )
+    box_type_3d: str = leaf("lidar", "Frame of the boxes the model learns.", choices=("lidar", "camera"))
+    gt_box_type: str = leaf("camera", "Frame of the annotated boxes.", choices=("lidar", "camera"))
+    origin: tuple[float, ...] = leaf(
+        (0.5, 1.0, 0.5),
+        "Where the annotated position lies in its box, as fractions along x, y, z.",
+        low=0.0,
+        high=1.0,
+        length=3,
+        automl=False,
+    )
+    default_cam_key: str = leaf("CAM2", "Camera whose image is used, as named in the info files.")
+    per_sequence: bool = leaf(False, "Whether results are kept apart per recorded sequence.")
+    num_views: int = leaf(1, "Cameras per frame.", low=1, high=16)
+    point_cloud_dim: int = leaf(4, "Numbers per point: x, y, z (m) and intensity.", low=3, high=16)
+    augmentation: AugmentationSpec = block(AugmentationSpec, "Random variation of training frames.")
+    train_dataset: TrainSplitSpec = block(TrainSplitSpec, "The part that weights are fitted to.")
+    val_dataset: SplitSpec = block(SplitSpec, "The part that trials are compared on.", automl=False)
+    test_dataset: SplitSpec = block(SplitSpec, "The part that nothing was chosen on.", automl=False)

@@ -1,0 +1,159 @@
+"""Counts the cells of a scene the same way everywhere: by rounding, and never across a remainder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bevfusion.errors import Fault
+from bevfusion.spec.lidar import MiddleEncoderSpec
+from bevfusion.spec.model import ModelSpec
+
+__all__ = ["SceneGrid", "count_cells", "encode_cells", "measure_scene"]
+
+AXES = "xyz"
+TOLERANCE = 1e-3
+"""Largest remainder, in cells, that is taken for floating point noise."""
+
+
+@dataclass(frozen=True)
+class SceneGrid:
+    """Where voxels and cells lie.
+
+    Attributes:
+        cells: voxels along x, y, z.
+        sparse_shape: the same with the extra slice along z that the sparse encoder's strides ask for.
+        encoded: cells along x, y, z after the sparse encoder.
+        bev: cells of the map that boxes are read from, along x, y.
+        bev_cell_m: edge of such a cell along x, y.
+    """
+
+    cells: tuple[int, int, int]
+    sparse_shape: tuple[int, int, int]
+    encoded: tuple[int, int, int]
+    bev: tuple[int, int]
+    bev_cell_m: tuple[float, float]
+
+
+def count_cells(low: float, high: float, step: float) -> int | None:
+    """Cells of size ``step`` between two bounds; None when they do not fill the interval exactly."""
+    exact = (high - low) / step
+    count = round(exact)
+    return count if count >= 1 and abs(exact - count) <= TOLERANCE else None
+
+
+def encode_cells(shape: Sequence[int], encoder: MiddleEncoderSpec) -> tuple[int, int, int]:
+    """Cells along x, y, z that leave the sparse encoder; 0 or less where an axis is used up.
+
+    Each stage but the last ends in a convolution of kernel 3 and stride 2, and the last layer has kernel 3
+    and stride 2 along z alone.
+    """
+    shape = list(shape)
+    for paddings in encoder.encoder_paddings[: len(encoder.encoder_channels) - 1]:
+        last = paddings[-1] if paddings else 0
+        per_axis = (last, last, last) if isinstance(last, int) else last
+        shape = [(n + 2 * p - 3) // 2 + 1 for n, p in zip(shape, per_axis, strict=True)]
+    x, y, z = shape
+    return x, y, (z - 3) // 2 + 1
+
+
+def measure_scene(model: ModelSpec) -> tuple[SceneGrid | None, list[Fault]]:
+    """The grid that follows from range, voxel size and strides, or what makes one impossible."""
+    cells, faults = _count_voxels(model)
+    encoder = model.pts_middle_encoder
+    faults += _check_encoder(encoder)
+    if faults:
+        return None, faults
+    x, y, z = cells
+    sparse = (x, y, z + 1)
+    factor = model.bbox_head.out_size_factor
+    for axis, count in zip("xy", (x, y), strict=True):
+        if count % factor:
+            faults.append(
+                Fault(
+                    f"{count} voxels along {axis} do not divide by the output stride {factor}",
+                    "model.bbox_head.out_size_factor",
+                    f"choose a range of a multiple of {factor} voxels along {axis}",
+                )
+            )
+    encoded = encode_cells(sparse, encoder)
+    if encoded[2] < 1:
+        faults.append(
+            Fault(
+                f"{z} voxels along z are used up by {len(encoder.encoder_channels)} stages of the encoder",
+                "model.pts_middle_encoder.encoder_paddings",
+                "use more voxels along z, fewer stages, or padding 1 along z",
+            )
+        )
+    faults += _check_strides(model, (x, y), encoded)
+    if faults:
+        return None, faults
+    size = model.voxel_size
+    bev_cell = (round(size[0] * factor, 9), round(size[1] * factor, 9))
+    return SceneGrid((x, y, z), sparse, encoded, (x // factor, y // factor), bev_cell), []
+
+
+def _count_voxels(model: ModelSpec) -> tuple[list[int], list[Fault]]:
+    extent, cells, faults = model.point_cloud_range, [], []
+    for axis, low, high, size in zip(AXES, extent[:3], extent[3:], model.voxel_size, strict=True):
+        count = count_cells(low, high, size)
+        if high <= low:
+            faults.append(
+                Fault(f"{axis} ends at {high:g}, before it begins at {low:g}", "model.point_cloud_range")
+            )
+        elif count is None:
+            faults.append(
+                Fault(
+                    f"the range {low:g}..{high:g} m along {axis} holds {(high - low) / size:.3f} voxels"
+                    f" of {size:g} m, not a whole number",
+                    "model.point_cloud_range",
+                    "choose a range that is a multiple of model.voxel_size",
+                )
+            )
+        cells.append(count or 0)
+    return cells, faults
+
+
+def _check_encoder(encoder: MiddleEncoderSpec) -> list[Fault]:
+    channels = [len(stage) for stage in encoder.encoder_channels]
+    paddings = [len(stage) for stage in encoder.encoder_paddings]
+    if not channels or not all(channels) or channels != paddings:
+        return [
+            Fault(
+                f"layers per stage are {paddings}, those of encoder_channels {channels}",
+                "model.pts_middle_encoder.encoder_paddings",
+                "give every layer one padding",
+            )
+        ]
+    flat = [item for stage in encoder.encoder_paddings for item in stage]
+    if any(isinstance(item, tuple) and len(item) != 3 for item in flat):
+        return [Fault("a padding per axis has three numbers", "model.pts_middle_encoder.encoder_paddings")]
+    return []
+
+
+def _check_strides(model: ModelSpec, cells: tuple[int, int], encoded: tuple[int, int, int]) -> list[Fault]:
+    """Encoder, backbone and neck together must shrink the grid by exactly ``out_size_factor``."""
+    factor = model.bbox_head.out_size_factor
+    strides, ups = model.pts_backbone.layer_strides, model.pts_neck.upsample_strides
+    if len(strides) != len(ups):
+        return [
+            Fault(
+                f"{len(ups)} stages are upsampled, the backbone has {len(strides)}",
+                "model.pts_neck.upsample_strides",
+            )
+        ]
+    total = 1
+    for stage, (stride, up) in enumerate(zip(strides, ups, strict=True)):
+        total *= stride
+        for axis, before, start in zip("xy", cells, encoded, strict=False):
+            wanted, reached = before / factor, start / total * up
+            if reached != wanted:
+                return [
+                    Fault(
+                        f"stage {stage} gives {reached:g} cells along {axis},"
+                        f" but out_size_factor {factor} asks for {wanted:g}",
+                        "model.pts_neck.upsample_strides",
+                        "let encoder stages, layer_strides and upsample_strides multiply to out_size_factor",
+                    )
+                ]
+    return []

@@ -1,0 +1,106 @@
+"""YAML as people mean it: ``1e-4`` is a number, ``no`` is a word, a key given twice is a mistake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bevfusion.errors import SpecError
+
+__all__ = ["parse_scalar", "read_mapping", "write_mapping"]
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loader with the scalars of YAML 1.2's core schema."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse keys that are given twice; the second would silently win."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is not a word", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
+
+
+def _construct_int(_: _Loader, node: yaml.ScalarNode) -> int:
+    return int(node.value)  # YAML 1.1 would read 010 as eight
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise SpecError(f"not readable as YAML: {error}", where=where) from error
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The top-level mapping of a YAML file; an empty file is an empty mapping.
+
+    Raises:
+        SpecError: the file is missing, unreadable, or holds something else than a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise SpecError("no such file", where=str(path), hint="give the spec with -e SPEC.yaml") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"cannot be read: {error}", where=str(path)) from error
+    found = _parse(text, str(path))
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise SpecError(
+            f"holds a {type(found).__name__}, a spec is a mapping of keys to values", where=str(path)
+        )
+    return found
+
+
+def parse_scalar(text: str, where: str) -> Any:
+    """The value of a ``key=value`` override, read like a value in a file.
+
+    Raises:
+        SpecError: the text is not valid YAML.
+    """
+    return _parse(text, where)
+
+
+def write_mapping(mapping: Mapping[str, Any]) -> str:
+    """YAML text with keys in the given order, which `read_mapping` reads back unchanged."""
+    return yaml.safe_dump(_plain(mapping), sort_keys=False, default_flow_style=None, width=110)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
