@@ -1,0 +1,57 @@
+# Two commands matter: `make demo` and `make test`. Both make .venv when it is not there.
+# What the demo has made already (data, conversion) is not made again; each call starts a new study.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.installed
+DEMO := demo
+DEMO_FRAMES ?= 400
+DEMO_TRIALS ?= 10
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check format schemas bench clean
+
+help:  ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed, found " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (2-4 minutes the first time)"
+	@$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --progress-bar off \
+		--constraint constraints.txt --editable '.[tune,detector,dev]'
+	@touch $@
+
+demo: setup  ## small synthetic data set, conversion, study, leaderboard
+	@test -d $(DEMO)/data || $(BIN)/bevfusion demo_data --out $(DEMO)/data --frames $(DEMO_FRAMES)
+	@test -f $(DEMO)/data/kitti_person_infos_train.pkl || \
+		$(BIN)/automl run --action dataset_convert --data $(DEMO)/data --results-dir $(DEMO)/results
+	@$(BIN)/automl run --model bevfusion --profile tiny --space quick --data $(DEMO)/data \
+		--trials $(DEMO_TRIALS) --results-dir $(DEMO)/results --yes
+
+test: setup  ## the whole default test suite
+	@$(BIN)/python -m pytest
+
+test-slow: setup  ## what needs longer: full default spec, whole studies of the detector
+	@$(BIN)/python -m pytest -m slow
+
+check: setup  ## lint, types, import rules, generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/bevfusion schema --check
+
+format: setup  ## format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: setup  ## write schemas/ and the spec templates from the dataclasses
+	@$(BIN)/bevfusion schema
+
+bench: setup  ## the measurements behind the figures in the docs
+	@for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+clean:  ## remove the environment and the demo
+	rm -rf .venv $(DEMO)

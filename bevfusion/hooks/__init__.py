@@ -1,0 +1,7 @@
+"""What happens around training steps: reproducible randomness, a watch on the loss, checkpoints and reports."""
+
+from bevfusion.hooks.progress import ProgressHook
+from bevfusion.hooks.sentinel import SentinelHook
+from bevfusion.hooks.randomness import RandomnessHook
+
+__all__ = ["ProgressHook", "RandomnessHook", "SentinelHook"]
