@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from bevfusion.data.convert import ConvertRequest, convert_kitti
-from bevfusion.errors import BevfusionError, Fault, SpecError
+from bevfusion.data.inspection import SplitReport, inspect_split, report_table
+from bevfusion.errors import BevfusionError, DataError, Fault, SpecError
 from bevfusion.status import Phase, StatusWriter
 
 if TYPE_CHECKING:
     from bevfusion.spec.actions import ConvertSpec
 
 __all__ = ["run"]
+
+_log = logging.getLogger(__name__)
 
 
 def run(spec: ConvertSpec) -> None:
@@ -30,13 +36,30 @@ def run(spec: ConvertSpec) -> None:
     if status:
         status.write(Phase.STARTED, f"converting {spec.root_dir}")
     try:
-        convert_kitti(request)
+        reports = _convert_and_check(request)
     except BevfusionError as error:
         if status:
             status.write(Phase.FAILURE, str(error.faults[0]))
         raise
     if status:
-        status.write(Phase.SUCCESS, "converted and checked")
+        counts = {f"{report.split}_frames": float(report.frames) for report in reports}
+        persons = {f"{report.split}_persons": float(len(report.box_ious)) for report in reports}
+        status.write(Phase.SUCCESS, "converted and checked", kpi=counts | persons)
+
+
+def _convert_and_check(request: ConvertRequest) -> list[SplitReport]:
+    written = convert_kitti(request)
+    reports = [inspect_split(path, request.root_dir, workers=request.workers) for path in written.values()]
+    Console().print(report_table(reports))
+    for warning in (warning for report in reports for warning in report.warnings):
+        _log.warning("%s", warning)
+    if request.mode == "training" and "test" not in written:
+        _log.warning("no test split: a winner and its figures will come from the same frames")
+    if faults := [fault for report in reports for fault in report.faults]:
+        for path in written.values():
+            path.unlink()  # nobody shall train on what is known to be wrong
+        raise DataError(faults)
+    return reports
 
 
 def _request(spec: ConvertSpec) -> ConvertRequest:

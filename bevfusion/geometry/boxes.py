@@ -129,7 +129,7 @@ def lidar_corners(boxes: FloatArray) -> FloatArray:
     cos, sin = np.cos(boxes[:, None, 6]), np.sin(boxes[:, None, 6])
     x = cos * local[..., 0] - sin * local[..., 1]
     y = sin * local[..., 0] + cos * local[..., 1]
-    return np.stack([x, y, local[..., 2]], axis=-1) + boxes[:, None, :3]
+    return np.asarray(np.stack([x, y, local[..., 2]], axis=-1) + boxes[:, None, :3])
 
 
 def camera_corners(boxes: FloatArray) -> FloatArray:

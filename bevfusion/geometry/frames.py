@@ -18,6 +18,8 @@ Angles in radians:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -32,7 +34,7 @@ __all__ = [
     "wrap_angle",
 ]
 
-FloatArray = NDArray[np.floating]
+FloatArray = NDArray[np.floating[Any]]
 
 
 def to_homogeneous(matrix: ArrayLike) -> NDArray[np.float64]:
@@ -86,7 +88,7 @@ def transform_points(points: FloatArray, transform: ArrayLike) -> FloatArray:
         (..., 3) in the target frame.
     """
     matrix = np.asarray(transform, dtype=points.dtype)
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
+    return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
 
 
 def project_points(points: FloatArray, projection: ArrayLike) -> tuple[FloatArray, FloatArray]:
