@@ -1,4 +1,4 @@
-"""Labels or detections as arrays: per frame, as everybody hands them in, and of all frames laid end to end."""
+"""Labels or detections as arrays: per frame, as they are handed in, and of all frames laid end to end."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class FrameAnnotations:
         dimensions_lhw: (n, 3) length, height, width, metres.
         locations: (n, 3) bottom centre x (right), y (down), z (forward), metres.
         rotation_y: (n,) heading about the downward axis, radians.
-        scores: (n,) confidence, any monotone scale; left out for labels.
+        scores: (n,) confidence, any monotone scale; of no meaning in labels.
 
     Raises:
         DataError: attributes differ in length or do not have their shape.
@@ -61,15 +61,14 @@ class FrameAnnotations:
     dimensions_lhw: Array
     locations: Array
     rotation_y: Array
-    scores: Array | None = None
+    scores: Array
 
     def __post_init__(self) -> None:
         names = np.asarray(self.names, dtype=np.str_).reshape(-1)
         object.__setattr__(self, "names", names)
         faults = []
         for name in [field.name for field in fields(self) if field.name != "names"]:
-            given = getattr(self, name)
-            values = np.zeros(len(names)) if given is None else np.asarray(given, dtype=np.float64)
+            values = np.asarray(getattr(self, name), dtype=np.float64)
             shape = (len(names), _COLUMNS[name]) if name in _COLUMNS else (len(names),)
             if values.size == 0 and len(names) == 0:
                 values = values.reshape(shape)
@@ -87,8 +86,8 @@ class FrameAnnotations:
         """Read the ``annotations`` of an info file, or any mapping with KITTI's usual keys.
 
         Args:
-            annotations: name, truncated, occluded, alpha, bbox, dimensions (l, h, w), location, rotation_y and,
-                for detections, score.
+            annotations: name, truncated, occluded, alpha, bbox, dimensions (l, h, w), location, rotation_y
+                and, for detections, score (0 when left out).
 
         Raises:
             DataError: a key is missing, or lengths differ.
@@ -96,7 +95,8 @@ class FrameAnnotations:
         missing = [key for key in _INFO_KEYS.values() if key != "score" and key not in annotations]
         if missing:
             raise DataError(f"annotations lack {', '.join(missing)}", hint="run dataset_convert again")
-        return cls(**{name: annotations.get(key) for name, key in _INFO_KEYS.items()})
+        given: dict[str, Any] = {"score": np.zeros(len(annotations["name"])), **annotations}
+        return cls(**{name: given[key] for name, key in _INFO_KEYS.items()})
 
     @classmethod
     def empty(cls) -> FrameAnnotations:
@@ -127,8 +127,11 @@ class Objects:
 
     @cached_property
     def boxes_3d(self) -> Array:
-        """(n, 7) boxes as ``bevfusion.geometry.rotated_iou`` wants them."""
-        return from_camera(self.values["locations"], self.values["dimensions_lhw"], self.values["rotation_y"])
+        """(n, 7) boxes as ``bevfusion.geometry.rotated_iou`` wants them; all 0 if a number is not finite."""
+        boxes = from_camera(
+            self.values["locations"], self.values["dimensions_lhw"], self.values["rotation_y"]
+        )
+        return np.where(np.isfinite(boxes).all(axis=1, keepdims=True), boxes, 0.0)
 
     @cached_property
     def heights_px(self) -> Array:

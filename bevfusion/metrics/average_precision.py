@@ -41,9 +41,9 @@ def evaluate(
         protocol: ``tao3d`` or ``kitti``, see :func:`bevfusion.metrics.protocol.protocol_named`.
 
     Returns:
-        ``<prefix>/<class>_<3D|BEV|2D>_<AP11|AP40>_<easy|moderate|hard>_<strict|loose>``, with KITTI also ``AOS``;
-        for several classes their mean as class ``Overall``, whose strict values also stand under TAO's shorter
-        name without the last part; and, where ``person`` is judged by tao3d, the headline as ``AP11``.
+        ``<prefix>/<class>_<3D|BEV|2D>_<AP11|AP40>_<easy|moderate|hard>_<strict|loose>``, with KITTI also
+        ``AOS``; for several classes their mean as class ``Overall``, whose strict values also stand under
+        TAO's shorter name without the last part; where tao3d judges ``person``, the headline as ``AP11``.
 
     Raises:
         DataError: labels and detections are not of equally many frames.

@@ -1,8 +1,8 @@
 """KITTI's matching of detections to labels, and the precision that follows at each recall.
 
-The rule is greedy: labels choose in the order of their frame, each the best detection that is left. Frames do not
-touch one another and neither do score thresholds, so the k-th label of *every* frame chooses at *every* threshold
-in one step of array operations; the loop runs over k alone.
+The rule is greedy: labels choose in the order of their frame, each the best detection that is left. Frames do
+not touch one another and neither do score thresholds, so the k-th label of *every* frame chooses at *every*
+threshold in one step of array operations; the loop runs over k alone.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _LOWEST_SCORE = -1e7  # as in the development kit: a detection below it matches 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """How precision falls as recall rises: one point per score threshold, ``t`` of at most 41, best score first.
+    """How precision falls as recall rises: a point per score threshold, ``t`` of at most 41, best first.
 
-    The thresholds are those at which recall passes the next fortieth of all labels. Where the labels are fewer
-    than 41, so are the points, and the average precision of a perfect detector stays below 100.
+    The thresholds are those at which recall passes the next fortieth of all labels. Where the labels are
+    fewer than 41, so are the points, and the average precision of a perfect detector stays below 100.
 
     Attributes:
         thresholds: (t,) scores.
@@ -68,7 +68,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """One class at one difficulty, one measure and one overlap: what is to be matched; n labels, m detections.
+    """One class at one difficulty, measure and overlap: what is to be matched; n labels, m detections.
 
     Attributes:
         pairs: pairs of labels and detections that overlap enough.
@@ -76,7 +76,7 @@ class Setting:
         label_flags: (n,) COUNTED, IGNORED (found or not, it does not matter) or UNRELATED.
         detection_flags: (m,) COUNTED, IGNORED or UNRELATED.
         scores: (m,) confidences.
-        is_excused: (m,) whether a detection that finds no label is no fault, since labels leave its place open.
+        is_excused: (m,) whether a detection that finds no label is no fault, as labels leave its place open.
         label_alpha: (n,) observation angles, radians.
         detection_alpha: (m,) observation angles, radians.
     """
@@ -92,7 +92,7 @@ class Setting:
 
 
 def trace_curve(setting: Setting) -> Curve:
-    """Apply KITTI's two passes: choose thresholds by recall, then count right and wrong detections at each."""
+    """Apply KITTI's two passes: choose thresholds by recall, then count right and wrong ones at each."""
     num_labels = int(np.count_nonzero(setting.label_flags == COUNTED))
     thresholds = _recall_thresholds(_scores_of_found(setting), num_labels)
     counts = _count(setting, thresholds)
@@ -127,7 +127,7 @@ def _scores_of_found(setting: Setting) -> Array:
 
 
 def _count(setting: Setting, thresholds: Array) -> _Counts:
-    """Second pass: each label takes the detection of largest overlap, one that is not ignored if there is one."""
+    """Second pass: each label takes the detection of largest overlap, an ignored one only if it must."""
     pairs = _related(setting)
     ignored = setting.detection_flags[pairs.detection] == IGNORED
     pairs = _ranked(pairs, setting.frames, np.where(ignored, 0.0, -pairs.overlap))

@@ -114,8 +114,10 @@ def _contents(objects: Objects) -> dict[Measure, Array]:
     """Area or volume of every object, (n,) per measure."""
     box, sides = objects.values["boxes_2d"], objects.boxes_3d[:, 3:6]
     ground = sides[:, 0] * sides[:, 1]
+    with np.errstate(invalid="ignore"):  # a box that reaches to infinity has no share that counts
+        image = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
     return {
-        Measure.IMAGE: (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]),
+        Measure.IMAGE: image,
         Measure.GROUND: ground,
         Measure.SPACE: ground * sides[:, 2],
     }

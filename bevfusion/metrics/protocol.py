@@ -1,6 +1,6 @@
-"""What is measured: classes, difficulties and overlap thresholds of KITTI's benchmark and of TAO's metric names.
+"""What is measured: classes, difficulties and thresholds of KITTI's benchmark, and TAO's variant of them.
 
-KITTI: Geiger, Lenz, Urtasun, "Are we ready for autonomous driving?", CVPR 2012, and its object development kit.
+KITTI: Geiger, Lenz, Urtasun, "Are we ready for autonomous driving?", CVPR 2012, and its development kit.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Protocol:
         prefix: first part of every key.
         default_classes: judged when the caller names none.
         has_orientation: whether average orientation similarity (AOS) is reported.
-        strict: lower-case class name to its strict overlap; a class that is not in it is refused, unless there
-            is an entry ``*``.
+        strict: lower-case class name to its strict overlap; a class that is not in it is refused, unless
+            there is an entry ``*``.
     """
 
     prefix: str
@@ -129,7 +129,7 @@ _PROTOCOLS = {
 
 
 def protocol_named(name: str) -> Protocol:
-    """Pick ``tao3d`` (every class at IoU 0.5; ``person`` is KITTI's Pedestrian) or ``kitti`` (its own classes).
+    """Pick ``tao3d`` (any class, IoU 0.5; ``person`` is KITTI's Pedestrian) or ``kitti`` (its own classes).
 
     Raises:
         SpecError: there is no such protocol.
@@ -140,7 +140,7 @@ def protocol_named(name: str) -> Protocol:
 
 
 def _rule(name: str, strict: float) -> ClassRule:
-    """Loose keeps the overlap in the image, and asks for 0.5 instead of 0.7 or 0.25 instead of 0.5 elsewhere."""
+    """Loose keeps the overlap in the image; elsewhere 0.7 becomes 0.5, and 0.5 becomes 0.25."""
     loose = {0.7: 0.5, 0.5: 0.25}[strict]
     label = name.lower()
     return ClassRule(
