@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from bevfusion.errors import Fault
-from bevfusion.spec.actions import ConvertSpec
 from bevfusion.spec.dataset import DatasetSpec
 from bevfusion.spec.experiment import ExperimentSpec, InputModalitySpec
 from bevfusion.spec.geometry import count_cells
 from bevfusion.spec.model import ModelSpec
 
-__all__ = ["check_convert", "check_experiment", "find_warnings"]
+__all__ = ["check_experiment", "find_warnings"]
 
 DEPTH_NET_STRIDE_PX = 8
 
@@ -27,25 +26,6 @@ def check_experiment(spec: ExperimentSpec) -> list[Fault]:
         *_check_view(spec.model),
         *_check_head(spec.model),
     ]
-
-
-def check_convert(spec: ConvertSpec) -> list[Fault]:
-    """Everything that dataset_convert cannot do."""
-    faults = []
-    if not spec.root_dir:
-        faults.append(Fault("no data root is given", "root_dir", "add root_dir=FOLDER"))
-    if spec.dataset != "kitti":
-        faults.append(
-            Fault(f"layout '{spec.dataset}' cannot be converted", "dataset", "use the layout kitti")
-        )
-    for key in ("with_plane", "per_sequence", "is_synthetic", "merge_only", "sequence_list"):
-        if getattr(spec, key):
-            faults.append(Fault("has no meaning for the layout kitti", key, f"leave {key} out"))
-    if spec.dimension_order != "hwl":
-        faults.append(
-            Fault(f"'{spec.dimension_order}' is not KITTI's order of sizes, hwl", "dimension_order")
-        )
-    return faults
 
 
 def find_warnings(spec: ExperimentSpec) -> list[Fault]:
@@ -155,6 +135,11 @@ def _check_view(model: ModelSpec) -> Iterator[Fault]:
 def _check_head(model: ModelSpec) -> Iterator[Fault]:
     head = model.bbox_head
     layer = head.decoder_layer
+    if head.nms_type is not None:
+        message = f"suppression '{head.nms_type}' is not supported"
+        yield Fault(
+            message, "model.bbox_head.nms_type", "leave it null; peaks are told apart by nms_kernel_size"
+        )
     for name, attention in (("self_attn_cfg", layer.self_attn_cfg), ("cross_attn_cfg", layer.cross_attn_cfg)):
         if head.hidden_channel % attention.num_heads:
             message = f"{attention.num_heads} heads do not divide hidden_channel {head.hidden_channel}"

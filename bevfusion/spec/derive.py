@@ -8,13 +8,12 @@ from math import isclose
 from typing import Any
 
 from bevfusion.errors import Fault, SpecError
-from bevfusion.spec.actions import ConvertSpec
-from bevfusion.spec.checks import check_convert, check_experiment
+from bevfusion.spec.checks import check_experiment
 from bevfusion.spec.experiment import ExperimentSpec
 from bevfusion.spec.geometry import SceneGrid, measure_scene
 from bevfusion.spec.schedule import derive_schedule
 
-__all__ = ["derive", "derive_convert", "derive_experiment"]
+__all__ = ["derive", "derive_experiment"]
 
 SWIN_PATCH_PX = 4
 CODE_SIZES = {"TAO3DBBoxCoder": 12, "TransFusionBBoxCoder": 8}
@@ -46,11 +45,6 @@ def derive_experiment(spec: ExperimentSpec) -> tuple[ExperimentSpec, list[Fault]
     for action in ("train", "evaluate", "inference"):
         settled.fill(f"{action}.results_dir", spec.results_dir)
     return _replace(spec, settled.values), settled.faults
-
-
-def derive_convert(spec: ConvertSpec) -> tuple[ConvertSpec, list[Fault]]:
-    """A dataset_convert spec whose results go into the data root unless told otherwise, and its faults."""
-    return replace(spec, results_dir=spec.results_dir or spec.root_dir), check_convert(spec)
 
 
 @dataclass

@@ -199,6 +199,9 @@ class BBoxHeadSpec:
         0.1, "Overlap that a peak moved to the rim of its Gaussian still has.", low=0.01, high=0.99
     )
     min_radius: int = leaf(2, "Least radius of a Gaussian (cells).", low=0, high=16)
+    nms_type: str | None = leaf(
+        None, "Suppression after decoding; matching is one to one, so none is needed."
+    )
     bbox_coder: BBoxCoderSpec = block(BBoxCoderSpec, "Box coder.", automl=False)
     decoder_layer: DecoderLayerSpec = block(DecoderLayerSpec, "Decoder.")
     code_weights: tuple[float, ...] | None = leaf(

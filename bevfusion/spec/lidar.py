@@ -1,4 +1,4 @@
-"""The LiDAR branch: voxels, sparse encoder, bird's-eye-view backbone and neck, and the fusion with the camera."""
+"""The LiDAR branch: voxels, sparse encoder, backbone and neck of the bird's-eye view, and the fusion."""
 
 from __future__ import annotations
 
@@ -87,7 +87,6 @@ class MiddleEncoderSpec:
     order: tuple[str, ...] = leaf(
         ("conv", "norm", "act"),
         "Order within a layer.",
-        choices=("conv", "norm", "act"),
         length=3,
         automl=False,
     )

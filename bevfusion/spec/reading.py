@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from bevfusion.errors import Fault, SpecError
 from bevfusion.spec.actions import ConvertSpec
-from bevfusion.spec.derive import derive_convert, derive_experiment
+from bevfusion.spec.derive import derive_experiment
 from bevfusion.spec.experiment import ExperimentSpec
 from bevfusion.spec.leaf import Block, Leaf, Member, members
 from bevfusion.spec.values import Mismatch, convert
-from bevfusion.spec.yaml_files import parse_scalar, read_mapping
+from bevfusion.spec.yaml_files import parse_text, read_mapping
 
 __all__ = ["load_convert_spec", "load_spec", "parse_spec"]
 
@@ -47,14 +47,10 @@ def load_convert_spec(path: Path, overrides: Sequence[str] = ()) -> ConvertSpec:
     """Read the spec of dataset_convert; arguments and errors as of `load_spec`.
 
     Raises:
-        SpecError: unknown keys, values of the wrong type or out of bounds, contradictions; all at once.
+        SpecError: unknown keys, values of the wrong type or out of bounds; all at once.
     """
     reader = _Reader.open(path, overrides, ConvertSpec)
-    spec = reader.read(ConvertSpec)
-    if not reader.is_sound:
-        raise SpecError(reader.faults)
-    spec, contradictions = derive_convert(spec)
-    return reader.conclude(spec, contradictions)
+    return reader.conclude(reader.read(ConvertSpec), [])
 
 
 def parse_spec(mapping: Mapping[str, Any], kind: type[T], source: str) -> T:
@@ -150,7 +146,7 @@ class _Reader:
         if unknown is not None:
             self.faults.append(Fault("unknown key", f"{OVERRIDE}:{key}", unknown))
             return None
-        self.mapping = _with(self.mapping, key.split("."), parse_scalar(text, f"{OVERRIDE}:{key}"))
+        self.mapping = _with(self.mapping, key.split("."), parse_text(text, f"{OVERRIDE}:{key}"))
         return key
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from bevfusion.errors import SpecError
 
-__all__ = ["parse_scalar", "read_mapping", "write_mapping"]
+__all__ = ["parse_text", "read_mapping", "write_mapping"]
 
 
 class _Loader(yaml.SafeLoader):
@@ -55,7 +55,16 @@ def _construct_int(_: _Loader, node: yaml.ScalarNode) -> int:
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
-def _parse(text: str, where: str) -> Any:
+def parse_text(text: str, where: str) -> Any:
+    """Whatever a YAML text says: a whole document, or the value of a ``key=value`` override.
+
+    Args:
+        text: YAML.
+        where: place of the text, for messages.
+
+    Raises:
+        SpecError: the text is not valid YAML.
+    """
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -74,7 +83,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise SpecError("no such file", where=str(path), hint="give the spec with -e SPEC.yaml") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
-    found = _parse(text, str(path))
+    found = parse_text(text, str(path))
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -82,15 +91,6 @@ def read_mapping(path: Path) -> dict[str, Any]:
             f"holds a {type(found).__name__}, a spec is a mapping of keys to values", where=str(path)
         )
     return found
-
-
-def parse_scalar(text: str, where: str) -> Any:
-    """The value of a ``key=value`` override, read like a value in a file.
-
-    Raises:
-        SpecError: the text is not valid YAML.
-    """
-    return _parse(text, where)
 
 
 def write_mapping(mapping: Mapping[str, Any]) -> str:
