@@ -18,7 +18,6 @@ from bevfusion.data.kitti import (
     Labels,
     read_calibration,
     read_labels,
-    read_plane,
     read_sequences,
     read_split,
 )
@@ -46,7 +45,6 @@ class ConvertRequest:
         output_dir: receives the info files and ``training/velodyne_reduced``.
         prefix: info files are called ``<prefix>_infos_<split>.pkl``.
         mode: ``training`` converts every split that is listed, ``validation`` and ``testing`` only that one.
-        with_plane: add the road planes of ``training/planes``.
         workers: processes; None takes all cores.
     """
 
@@ -54,7 +52,6 @@ class ConvertRequest:
     output_dir: Path
     prefix: str = "kitti_person"
     mode: str = "training"
-    with_plane: bool = False
     workers: int | None = None
 
     def info_path(self, split: str) -> Path:
@@ -166,11 +163,6 @@ def _convert_frame(task: _FrameTask) -> dict[str, Any] | list[Fault]:
     labels = (
         _attempt(faults, lambda: read_labels(task.source("label_2", ".txt"))) if task.has_labels else None
     )
-    plane = (
-        _attempt(faults, lambda: read_plane(task.source("planes", ".txt")))
-        if task.request.with_plane
-        else None
-    )
     if faults or calibration is None or size is None or points is None:
         return faults
     height, width = size
@@ -185,11 +177,7 @@ def _convert_frame(task: _FrameTask) -> dict[str, Any] | list[Fault]:
         return faults
     _write_points(task.request.output_dir / task.part / "velodyne_reduced" / f"{task.name}.bin", visible)
     entry = _entry(task, calibration, height, width)
-    return (
-        entry
-        | {"instances": instances, "annotations": _annotations(labels)}
-        | ({"plane": plane} if plane else {})
-    )
+    return entry | {"instances": instances, "annotations": _annotations(labels)}
 
 
 def _attempt(faults: list[Fault], read: Callable[[], _Part]) -> _Part | None:

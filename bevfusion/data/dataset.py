@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +14,9 @@ from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from bevfusion.data.infos import CONVERT_HINT, Camera, Frame, read_infos
+from bevfusion.data.infos import Camera, Frame, read_infos
 from bevfusion.data.loading import load_image, load_points
+from bevfusion.data.splits import SplitFiles, split_files
 from bevfusion.data.transforms import ImageTransform, LidarTransform
 from bevfusion.errors import DataError
 from bevfusion.geometry.boxes import camera7_to_lidar7
@@ -24,26 +24,7 @@ from bevfusion.geometry.frames import FloatArray, invert_rigid
 from bevfusion.spec.dataset import AugmentationSpec, SplitSpec
 from bevfusion.spec.experiment import ExperimentSpec
 
-__all__ = ["FusionDataset", "ModelView", "SplitFiles", "open_split"]
-
-
-@dataclass(frozen=True)
-class SplitFiles:
-    """Where one split lies.
-
-    Attributes:
-        ann_file: info file.
-        root_dir: data root.
-        pts_prefix: points folder, see :meth:`bevfusion.data.infos.Infos.points_dir`.
-        img_prefix: images folder under the root, or absolute.
-        camera: which image of a frame.
-    """
-
-    ann_file: Path
-    root_dir: Path
-    pts_prefix: str = "training/velodyne_reduced"
-    img_prefix: str = "training/image_2"
-    camera: str = "CAM2"
+__all__ = ["FusionDataset", "ModelView", "open_split"]
 
 
 @dataclass(frozen=True)
@@ -192,34 +173,27 @@ class FusionDataset(Dataset):
         }
 
 
-def open_split(
-    spec: ExperimentSpec, split: Literal["train", "val", "test"], *, augment: bool
-) -> FusionDataset:
-    """Open one split the way a spec describes it.
+def open_split(spec: ExperimentSpec, part: SplitSpec, *, augment: bool) -> FusionDataset:
+    """Open one part of the data set the way a spec describes it.
 
     Args:
         spec: complete and derived.
-        split: which of ``dataset.{train,val,test}_dataset``.
+        part: one of ``spec.dataset.{train,val,test}_dataset``.
         augment: vary the frames as ``dataset.augmentation`` says.
 
     Raises:
         DataError: no info file is named, or it cannot be used.
     """
-    section: SplitSpec = getattr(spec.dataset, f"{split}_dataset")
-    if not section.ann_file:
-        raise DataError("no info file given", where=f"dataset.{split}_dataset.ann_file", hint=CONVERT_HINT)
-    prefix = section.data_prefix
-    root = Path(spec.dataset.root_dir or Path(section.ann_file).parent)
-    camera = spec.dataset.default_cam_key
     height, width = spec.model.view_transform.image_size
+    view = ModelView(
+        classes=spec.dataset.classes,
+        point_cloud_range=spec.model.point_cloud_range,
+        image_size=(height, width) if spec.input_modality.use_camera else None,
+    )
     return FusionDataset(
-        SplitFiles(Path(section.ann_file), root, prefix.pts, prefix.img, camera),
-        ModelView(
-            classes=spec.dataset.classes,
-            point_cloud_range=spec.model.point_cloud_range,
-            image_size=(height, width) if spec.input_modality.use_camera else None,
-        ),
+        split_files(spec, part),
+        view,
         augmentation=spec.dataset.augmentation if augment else None,
-        repeat_time=section.repeat_time or 1,
+        repeat_time=part.repeat_time or 1,
         seed=spec.train.seed if spec.train.seed >= 0 else secrets.randbits(31),
     )

@@ -23,7 +23,7 @@ __all__ = ["CONVERT_HINT", "FORMAT", "VERSION", "Camera", "Frame", "Infos", "rea
 
 FORMAT = "bevfusion-infos"
 VERSION = 1
-CONVERT_HINT = "run dataset_convert first: bevfusion dataset_convert root_dir=DATA_ROOT"
+CONVERT_HINT = "run dataset_convert first: automl run --model bevfusion --action dataset_convert --data ROOT"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Parsers of KITTI's text files; every fault names file, line and remedy.
 
-Formats: the development kit of the KITTI 3D object benchmark (``ImageSets``, ``calib``, ``label_2``,
-``planes``).
+Formats: the development kit of the KITTI 3D object benchmark (``ImageSets``, ``calib``, ``label_2``).
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ __all__ = [
     "Labels",
     "read_calibration",
     "read_labels",
-    "read_plane",
     "read_sequences",
     "read_split",
 ]
@@ -171,21 +169,6 @@ def read_labels(path: Path) -> Labels:
     height, width, length = table[:, 7], table[:, 8], table[:, 9]
     boxes = np.stack([*table[:, 10:13].T, length, height, width, table[:, 13]], axis=1)
     return Labels(tuple(names), table[:, 0], table[:, 1].astype(np.int64), table[:, 2], table[:, 3:7], boxes)
-
-
-def read_plane(path: Path) -> list[float]:
-    """Read the road plane ``a x + b y + c z + d = 0`` (camera frame) that some KITTI releases add.
-
-    Raises:
-        DataError: missing file, or its last line does not hold four numbers.
-    """
-    lines = [text for _, text in _numbered_lines(_existing(path))]
-    values = _floats(lines[-1].split()) if lines else None
-    if values is None or len(values) != 4:
-        raise DataError(
-            "the last line needs four numbers", where=str(path), hint="or convert with with_plane=false"
-        )
-    return values
 
 
 def _existing(path: Path) -> Path:

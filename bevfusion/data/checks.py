@@ -1,0 +1,128 @@
+"""Refuses a job whose data cannot work, before anything heavy is imported or a GPU is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from bevfusion.data.infos import Frame, Infos, read_infos
+from bevfusion.data.splits import SplitFiles, convert_hint, split_files
+from bevfusion.errors import DataError, Fault
+from bevfusion.spec.experiment import ExperimentSpec
+
+__all__ = ["check_inputs"]
+
+_PARTS_OF_ACTION = {
+    "train": ("train_dataset", "val_dataset"),
+    "evaluate": ("test_dataset",),
+    "inference": ("test_dataset",),
+}
+_MAX_LISTED = 5
+
+
+def check_inputs(spec: ExperimentSpec, action: str) -> list[Fault]:
+    """Find everything about the data that would make an action fail.
+
+    Reads info files and folder listings only.
+
+    Args:
+        spec: complete and derived.
+        action: ``train`` (train and validation split), ``evaluate`` or ``inference`` (test split).
+
+    Returns:
+        All faults, none if the data can be used.
+    """
+    faults: list[Fault] = []
+    for name in _PARTS_OF_ACTION[action]:
+        try:
+            files = split_files(spec, getattr(spec.dataset, name))
+            infos = read_infos(files.ann_file)
+        except DataError as error:
+            hint = convert_hint(spec.dataset.root_dir or _folder_of(error))
+            where = "" if error.faults[0].where.endswith(".pkl") else f"dataset.{name}.ann_file"
+            faults.extend(replace(fault, where=where or fault.where, hint=hint) for fault in error.faults)
+            continue
+        faults += _content_faults(spec, infos)
+        faults += _file_faults(spec, files, infos)
+        if name == "train_dataset":
+            faults += _step_faults(spec, len(infos.frames))
+        if (
+            action != "inference"
+            and infos.frames
+            and all(frame.annotations is None for frame in infos.frames)
+        ):
+            hint = "choose a split with labels; inference needs none"
+            faults.append(Fault("the frames have no labels to score against", str(infos.path), hint))
+    return faults
+
+
+def _folder_of(error: DataError) -> str:
+    where = Path(error.faults[0].where)
+    return str(where.parent) if where.suffix == ".pkl" else ""
+
+
+def _content_faults(spec: ExperimentSpec, infos: Infos) -> Iterator[Fault]:
+    where = str(infos.path)
+    again = convert_hint(spec.dataset.root_dir or infos.path.parent)
+    if not infos.frames:
+        yield Fault("the split has no frames", where, "list frames in ImageSets and convert again")
+    if spec.dataset.type != infos.dataset_type:
+        message = f"made for {infos.dataset_type}, but dataset.type is {spec.dataset.type}"
+        yield Fault(message, where, f"change dataset.type, or {again}")
+    if unknown := [name for name in spec.dataset.classes if name not in infos.classes]:
+        message = f"classes {unknown} of dataset.classes are not among {list(infos.classes)}"
+        yield Fault(message, where, f"change dataset.classes, or {again}")
+
+
+def _file_faults(spec: ExperimentSpec, files: SplitFiles, infos: Infos) -> Iterator[Fault]:
+    wanted: list[tuple[str, Path]] = []
+    if spec.input_modality.use_lidar:
+        points_dir = infos.points_dir(files.root_dir, files.pts_prefix)
+        wanted += [("point file", points_dir / frame.lidar_path) for frame in infos.frames]
+    if spec.input_modality.use_camera:
+        if fault := _camera_fault(infos, files.camera):
+            yield fault
+            return
+        images_dir = files.root_dir / files.img_prefix
+        wanted += [("image", images_dir / _image_of(frame, files.camera)) for frame in infos.frames]
+    names = cache(_names_in)
+    missing = [(kind, path) for kind, path in wanted if path.name not in names(path.parent)]
+    for kind, path in missing[:_MAX_LISTED]:
+        hint = f"{infos.path} refers to it: restore it, or {convert_hint(files.root_dir)}"
+        yield Fault(f"the {kind} is missing", str(path), hint)
+    if len(missing) > _MAX_LISTED:
+        rest = len(missing) - _MAX_LISTED
+        yield Fault(
+            f"{rest} more of {len(wanted)} files are missing", str(infos.path), "check dataset.root_dir"
+        )
+
+
+def _camera_fault(infos: Infos, camera: str) -> Fault | None:
+    for frame in infos.frames:
+        if camera not in frame.cameras:
+            message = f"frame {frame.sample_idx} has no camera {camera}, it has {list(frame.cameras)}"
+            return Fault(message, str(infos.path), "change dataset.default_cam_key")
+    return None
+
+
+def _image_of(frame: Frame, camera: str) -> str:
+    return frame.cameras[camera].img_path
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
+
+def _step_faults(spec: ExperimentSpec, frames: int) -> Iterator[Fault]:
+    section, train = spec.dataset.train_dataset, spec.train
+    processes = train.num_gpus * train.num_nodes
+    needed = section.batch_size * processes * train.accumulation
+    drawn = frames * (section.repeat_time or 1)
+    if frames and needed > drawn:
+        message = (
+            f"batch size {section.batch_size} x {processes} processes x accumulation {train.accumulation}"
+            f" = {needed} frames for one update, an epoch has {drawn}"
+        )
+        yield Fault(message, "dataset.train_dataset.batch_size", f"lower their product to {drawn} or less")
