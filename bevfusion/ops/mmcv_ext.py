@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bevfusion.errors import BevfusionError
+from bevfusion.geometry.rotated_iou import iou_bev
+from bevfusion.ops.suppression import keep_best
 
 __all__ = ["OpUnavailableError", "register_mmcv_ops"]
 
@@ -111,12 +113,7 @@ def nms_rotated(
     if multi_label:
         names = labels.detach().cpu().numpy()
         suppresses &= names[:, None] == names[None]
-    alive = np.ones(len(dets), dtype=bool)
-    kept = []
-    for index in order.cpu().tolist():
-        if alive[index]:
-            kept.append(index)
-            alive &= ~suppresses[index]
+    kept = keep_best(suppresses, order.tolist())
     return torch.tensor(kept, dtype=torch.long, device=dets.device)
 
 
@@ -126,16 +123,8 @@ def _area(boxes: Tensor) -> NDArray[np.float64]:
 
 
 def _iou_bev(a: Tensor, b: Tensor) -> NDArray[np.float64]:
-    from bevfusion.geometry.rotated_iou import iou_bev  # noqa: PLC0415
-
-    return iou_bev(_lift(a), _lift(b))
-
-
-def _lift(boxes: Tensor) -> NDArray[np.float64]:
-    """(n, 5) rectangles as (n, 7) boxes of unit height on the ground."""
-    flat = boxes.detach().double().cpu().numpy()
-    zeros, ones = np.zeros((len(flat), 1)), np.ones((len(flat), 1))
-    return np.concatenate([flat[:, :2], zeros, flat[:, 2:4], ones, flat[:, 4:5]], axis=1)
+    first, second = (boxes.detach().double().cpu().numpy() for boxes in (a, b))
+    return iou_bev(first, second)
 
 
 class _StandIn(ModuleType):
