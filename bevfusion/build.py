@@ -1,15 +1,15 @@
-"""The one place where a spec turns into a model: explicit arguments in mmengine's form, nothing defaulted here."""
+"""The one place where a spec turns into a model: explicit arguments in mmengine's form, no defaults."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from mmengine.registry import MODELS
 from torch import nn
 
 from bevfusion.errors import SpecError
 from bevfusion.model import register
+from bevfusion.model.registry import MODELS
 from bevfusion.spec import ExperimentSpec
 
 __all__ = ["build_model", "model_config"]
@@ -30,9 +30,11 @@ def build_model(spec: ExperimentSpec) -> nn.Module:
     """
     register()
     try:
-        model = MODELS.build({**model_config(spec), "_scope_": "bevfusion"})
+        model = MODELS.build(model_config(spec))
     except (TypeError, ValueError, AssertionError, KeyError) as error:
-        raise SpecError(f"the model cannot be built: {error}", where="model", hint="compare with the template") from error
+        raise SpecError(
+            f"the model cannot be built: {error}", where="model", hint="compare with the template"
+        ) from error
     model.init_weights()
     return model
 
@@ -44,7 +46,7 @@ def model_config(spec: ExperimentSpec) -> dict[str, Any]:
         spec: derived spec.
 
     Returns:
-        A nested dict of the shape of mmdet3d's BEVFusion configurations; a LiDAR-only spec has no camera parts.
+        A nested dict as in mmdet3d's BEVFusion configurations; a LiDAR-only spec has no camera parts.
     """
     config = asdict(spec.model)
     scene = {key: list(config.pop(key)) for key in _SCENE_KEYS}

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: names that tell the epoch, files that are never half-written, loads that run no code."""
+"""Checkpoints on disk: names that tell the epoch, files never half-written, loads that run no code."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def load(path: Path, *, map_location: str = "cpu") -> dict[str, Any]:
         CheckpointError: missing, truncated, or holding objects other than tensors and plain values.
     """
     if not path.is_file():
-        raise CheckpointError("no such checkpoint", where=str(path), hint="check the path or the parent job id")
+        raise CheckpointError(
+            "no such checkpoint", where=str(path), hint="check the path or the parent job id"
+        )
     try:
         with torch.serialization.safe_globals(_mmengine_globals()):
             state = torch.load(path, map_location=map_location, weights_only=True)
@@ -85,7 +87,7 @@ def load(path: Path, *, map_location: str = "cpu") -> dict[str, Any]:
         raise CheckpointError(
             f"not a checkpoint that can be loaded safely: {reason}",
             where=str(path),
-            hint="only tensors and plain values are accepted; save the state dict again, or take another file",
+            hint="only tensors and plain values are accepted; save the bare state dict, or take another file",
         ) from error
     return state if isinstance(state, dict) else {"state_dict": state}
 
@@ -126,7 +128,9 @@ def load_weights(model: nn.Module, path: Path, *, min_matched: float = 1.0) -> L
     state = load(path)
     weights = state.get("state_dict", state.get("model", state))
     own = model.state_dict()
-    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    fitting = {
+        name: value for name, value in weights.items() if name in own and own[name].shape == value.shape
+    }
     report = LoadReport(
         matched=tuple(fitting),
         new=tuple(name for name in own if name not in fitting),

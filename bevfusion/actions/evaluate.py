@@ -24,7 +24,9 @@ def run(spec: ExperimentSpec) -> None:
     from bevfusion.training.runner import build_evaluator
 
     if not spec.evaluate.checkpoint:
-        raise SpecError("no checkpoint to score", where="evaluate.checkpoint", hint="name an epoch_<n>.pth file")
+        raise SpecError(
+            "no checkpoint to score", where="evaluate.checkpoint", hint="name an epoch_<n>.pth file"
+        )
     results_dir = Path(spec.results_dir)
     with memory_errors_named():
         runner = build_evaluator(spec, Path(spec.evaluate.checkpoint))

@@ -25,7 +25,9 @@ def run(spec: ExperimentSpec) -> None:
     from bevfusion.training.runner import build_inferencer
 
     if not spec.inference.checkpoint:
-        raise SpecError("no checkpoint to infer with", where="inference.checkpoint", hint="name an epoch_<n>.pth file")
+        raise SpecError(
+            "no checkpoint to infer with", where="inference.checkpoint", hint="name an epoch_<n>.pth file"
+        )
     results_dir = Path(spec.results_dir)
     with memory_errors_named():
         runner = build_inferencer(spec, Path(spec.inference.checkpoint), results_dir / "predictions")
@@ -34,4 +36,4 @@ def run(spec: ExperimentSpec) -> None:
             status.write(Phase.STARTED, f"inferring with {spec.inference.checkpoint}")
         counts = runner.test()
         if status:
-            status.write(Phase.SUCCESS, "predictions written", kpi={name: float(n) for name, n in counts.items()})
+            status.write(Phase.SUCCESS, "predictions written", kpi=counts)

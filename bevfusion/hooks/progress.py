@@ -74,7 +74,12 @@ class ProgressHook(Hook):
     def _state(self, runner: Runner, epoch: int) -> dict[str, Any]:
         model = getattr(runner.model, "module", runner.model)
         return {
-            "meta": {"epoch": epoch, "iter": epoch * len(runner.train_dataloader), "seed": runner.seed, **self._meta},
+            "meta": {
+                "epoch": epoch,
+                "iter": epoch * len(runner.train_dataloader),
+                "seed": runner.seed,
+                **self._meta,
+            },
             "state_dict": {name: value.cpu() for name, value in model.state_dict().items()},
             "optimizer": runner.optim_wrapper.state_dict(),
             "param_schedulers": [scheduler.state_dict() for scheduler in runner.param_schedulers],

@@ -1,4 +1,4 @@
-"""Makes an epoch depend on seed and epoch number alone, so that a resumed training equals an uninterrupted one."""
+"""Makes an epoch depend on seed and number alone, so that a resumed training equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ class RandomnessHook(Hook):
         entropy = np.random.SeedSequence([self._seed, runner.epoch, runner.rank])
         words = entropy.generate_state(3)
         torch.manual_seed(int(words[0]))
-        np.random.seed(words[1])  # noqa: NPY002 - mmdet3d draws from the global generator
+        np.random.seed(words[1])
         random.seed(int(words[2]))
         runner.train_dataloader.dataset.set_epoch(runner.epoch)

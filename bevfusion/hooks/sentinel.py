@@ -30,7 +30,7 @@ class SentinelHook(Hook):
         broken = [name for name, value in losses.items() if not torch.isfinite(torch.as_tensor(value)).all()]
         if broken:
             raise DivergedError(
-                f"training diverged at step {runner.iter + 1} (epoch {runner.epoch + 1}, batch {batch_idx + 1}): "
+                f"diverged at step {runner.iter + 1} (epoch {runner.epoch + 1}, batch {batch_idx + 1}): "
                 f"{', '.join(broken)} not finite",
                 where="train.optimizer.lr",
                 hint="lower the learning rate or train.optimizer.clip_grad.max_norm; "

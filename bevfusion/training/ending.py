@@ -44,8 +44,8 @@ def memory_errors_named() -> Iterator[None]:
 def reported_termination(results_dir: Path) -> Iterator[None]:
     """Leave on SIGTERM with a last status line that says where to go on.
 
-    Every finished epoch is on disk already; the steps of the unfinished one are given up, for only then does a
-    resumed training equal an uninterrupted one.
+    Every finished epoch is on disk already; the steps of the unfinished one are given up, for only then does
+    a resumed training equal an uninterrupted one.
     """
     before = signal.signal(signal.SIGTERM, _raise_terminated)
     try:

@@ -1,8 +1,9 @@
-"""AP11 as mmengine wants a metric: collect every frame's boxes, then score them together on rank 0."""
+"""What becomes of detections: AP11 as mmengine wants a metric, or text files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from mmengine.evaluator import BaseMetric
 
 from bevfusion.geometry.boxes import camera_corners, lidar7_to_camera7, project_boxes
 from bevfusion.metrics import FrameAnnotations, evaluate
+from bevfusion.metrics.labels import write_predictions
 
-__all__ = ["AveragePrecisionMetric", "predicted_frame"]
+__all__ = ["AveragePrecisionMetric", "PredictionWriter", "predicted_frame"]
 
 
 class AveragePrecisionMetric(BaseMetric):
@@ -32,14 +34,46 @@ class AveragePrecisionMetric(BaseMetric):
             truth = FrameAnnotations.from_info(labels) if labels else FrameAnnotations.empty()
             self.results.append((sample["sample_idx"], truth, predicted_frame(sample, self._classes)))
 
-    def compute_metrics(self, results: list[tuple[int, FrameAnnotations, FrameAnnotations]]) -> dict[str, float]:
+    def compute_metrics(
+        self, results: list[tuple[int, FrameAnnotations, FrameAnnotations]]
+    ) -> dict[str, float]:
         """All keys of the metric, in percent; ``AP11`` is the one that tuning follows."""
         ordered = sorted(results, key=lambda result: result[0])
         truth, found = [entry[1] for entry in ordered], [entry[2] for entry in ordered]
         return evaluate(truth, found, classes=self._classes)
 
 
-def predicted_frame(sample: Mapping[str, Any], classes: Sequence[str]) -> FrameAnnotations:
+class PredictionWriter(BaseMetric):
+    """Writes detections as KITTI's server takes them, one text file per frame.
+
+    Args:
+        out_dir: receives ``<frame>.txt``, named like the point file; made when missing.
+        classes: class names in label order.
+        score_threshold: detections scored lower are left out.
+    """
+
+    def __init__(self, out_dir: Path, *, classes: Sequence[str], score_threshold: float) -> None:
+        super().__init__(collect_device="cpu")
+        self._out_dir = out_dir
+        self._classes = tuple(classes)
+        self._score_threshold = score_threshold
+        out_dir.mkdir(parents=True, exist_ok=True)
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Write the files of one batch."""
+        for sample in data_samples:
+            frame = predicted_frame(sample, self._classes, score_threshold=self._score_threshold)
+            write_predictions(self._out_dir / f"{Path(sample['lidar_path']).stem}.txt", frame)
+            self.results.append(len(frame))
+
+    def compute_metrics(self, results: list[int]) -> dict[str, float]:
+        """How many frames and detections were written."""
+        return {"frames": float(len(results)), "detections": float(sum(results))}
+
+
+def predicted_frame(
+    sample: Mapping[str, Any], classes: Sequence[str], *, score_threshold: float = 0.0
+) -> FrameAnnotations:
     """Detections of one frame in the camera frame, as KITTI scores them.
 
     Boxes that no pixel sees are left out: KITTI labels nothing outside the image.
@@ -47,6 +81,7 @@ def predicted_frame(sample: Mapping[str, Any], classes: Sequence[str]) -> FrameA
     Args:
         sample: a predicted ``Det3DDataSample`` as a dict, boxes in the raw LiDAR frame.
         classes: class names in label order.
+        score_threshold: detections scored lower are left out.
     """
     found = sample["pred_instances_3d"]
     boxes = lidar7_to_camera7(found["bboxes_3d"].tensor[:, :7].double().cpu().numpy(), sample["lidar2cam"][0])
@@ -54,7 +89,8 @@ def predicted_frame(sample: Mapping[str, Any], classes: Sequence[str]) -> FrameA
     boxes_2d = project_boxes(
         camera_corners(boxes), sample["cam2img"][0], height_px=height_px, width_px=width_px
     )
-    seen = (boxes_2d[:, 2] > boxes_2d[:, 0]) & (boxes_2d[:, 3] > boxes_2d[:, 1])
+    scores = found["scores_3d"].double().cpu().numpy()
+    seen = (boxes_2d[:, 2] > boxes_2d[:, 0]) & (boxes_2d[:, 3] > boxes_2d[:, 1]) & (scores >= score_threshold)
     boxes, boxes_2d = boxes[seen], boxes_2d[seen]
     labels = found["labels_3d"].cpu().numpy()[seen]
     return FrameAnnotations(
@@ -66,5 +102,5 @@ def predicted_frame(sample: Mapping[str, Any], classes: Sequence[str]) -> FrameA
         dimensions_lhw=boxes[:, 3:6],
         locations=boxes[:, :3],
         rotation_y=boxes[:, 6],
-        scores=found["scores_3d"].double().cpu().numpy()[seen],
+        scores=scores[seen],
     )

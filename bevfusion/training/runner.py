@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import yaml
+from mmengine.evaluator import BaseMetric
 from mmengine.runner import Runner
 from torch import nn
 
@@ -19,9 +20,9 @@ from bevfusion.errors import CheckpointError
 from bevfusion.hooks import ProgressHook, RandomnessHook, SentinelHook
 from bevfusion.spec import ExperimentSpec
 from bevfusion.training.loaders import evaluation_loader, training_loader
-from bevfusion.training.metric import AveragePrecisionMetric
+from bevfusion.training.metric import AveragePrecisionMetric, PredictionWriter
 
-__all__ = ["DetectorRunner", "build_evaluator", "build_trainer"]
+__all__ = ["DetectorRunner", "build_evaluator", "build_inferencer", "build_trainer"]
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,11 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
         work_dir=str(results_dir / "logs"),
         train_dataloader=loader,
         val_dataloader=evaluation_loader(spec, spec.dataset.val_dataset),
-        train_cfg={"by_epoch": True, "max_epochs": train.num_epochs, "val_interval": train.validation_interval},
+        train_cfg={
+            "by_epoch": True,
+            "max_epochs": train.num_epochs,
+            "val_interval": train.validation_interval,
+        },
         val_cfg={},
         val_evaluator=AveragePrecisionMetric(classes=spec.dataset.classes),
         optim_wrapper=_optim_wrapper(spec),
@@ -98,6 +103,22 @@ def build_evaluator(spec: ExperimentSpec, checkpoint: Path) -> DetectorRunner:
     Raises:
         CheckpointError: missing, unsafe, or of another model than the spec's.
     """
+    return _build_tester(spec, checkpoint, AveragePrecisionMetric(classes=spec.dataset.classes))
+
+
+def build_inferencer(spec: ExperimentSpec, checkpoint: Path, out_dir: Path) -> DetectorRunner:
+    """A runner whose ``test()`` writes the detections of ``dataset.test_dataset`` into a folder.
+
+    Raises:
+        CheckpointError: missing, unsafe, or of another model than the spec's.
+    """
+    writer = PredictionWriter(
+        out_dir, classes=spec.dataset.classes, score_threshold=spec.inference.conf_threshold
+    )
+    return _build_tester(spec, checkpoint, writer)
+
+
+def _build_tester(spec: ExperimentSpec, checkpoint: Path, evaluator: BaseMetric) -> DetectorRunner:
     model = build_model(spec)
     checkpoints.load_weights(model, checkpoint)
     return DetectorRunner(
@@ -105,7 +126,7 @@ def build_evaluator(spec: ExperimentSpec, checkpoint: Path) -> DetectorRunner:
         work_dir=str(Path(spec.results_dir) / "logs"),
         test_dataloader=evaluation_loader(spec, spec.dataset.test_dataset),
         test_cfg={},
-        test_evaluator=AveragePrecisionMetric(classes=spec.dataset.classes),
+        test_evaluator=evaluator,
         **_environment(spec),
     )
 
@@ -130,7 +151,7 @@ def _environment(spec: ExperimentSpec) -> dict[str, Any]:
         "randomness": {"seed": spec.train.seed, "deterministic": spec.train.cudnn.deterministic},
         "env_cfg": {"cudnn_benchmark": spec.train.cudnn.benchmark},
         "launcher": "pytorch" if "LOCAL_RANK" in os.environ else "none",
-        "default_scope": "bevfusion",
+        "default_scope": "mmdet3d",
         "visualizer": None,
     }
 
@@ -151,7 +172,7 @@ def _optim_wrapper(spec: ExperimentSpec) -> dict[str, Any]:
 
 
 def _resume_file(spec: ExperimentSpec) -> Path | None:
-    """The checkpoint to go on from: the one named, else the newest of the results folder when asked to resume."""
+    """The checkpoint to go on from: the one named, else, when asked to resume, the newest of the results."""
     if spec.train.resume_training_checkpoint_path:
         return Path(spec.train.resume_training_checkpoint_path)
     return checkpoints.latest(Path(spec.results_dir) / "checkpoints") if spec.train.resume else None
