@@ -9,23 +9,31 @@ from rich.console import Console
 
 from bevfusion.data.convert import ConvertRequest, convert_kitti
 from bevfusion.data.inspection import SplitReport, inspect_split, report_table
-from bevfusion.errors import BevfusionError, DataError, SpecError
+from bevfusion.errors import BevfusionError, DataError, Fault, SpecError
 from bevfusion.spec.actions import ConvertSpec
-from bevfusion.spec.checks import check_convert
 from bevfusion.status import Phase, StatusWriter
-
 
 __all__ = ["run"]
 
 _log = logging.getLogger(__name__)
+
+# Options of other layouts: doing as if they were heard would be worse than refusing.
+_KITTI_VALUES = {
+    "with_plane": False,
+    "per_sequence": False,
+    "is_synthetic": False,
+    "merge_only": False,
+    "sequence_list": None,
+    "dimension_order": "hwl",
+}
 
 
 def run(spec: ConvertSpec) -> None:
     """Convert a data set.
 
     Args:
-        spec: what to convert. Files go to ``results_dir`` if that is given, else into ``root_dir``; a status file
-            is written into a ``results_dir`` of its own only.
+        spec: what to convert. Files go to ``results_dir`` if that is given, else into ``root_dir``; only a
+            ``results_dir`` of its own receives a status file.
 
     Raises:
         SpecError: a layout or option that is not supported.
@@ -64,7 +72,16 @@ def _convert_and_check(request: ConvertRequest) -> list[SplitReport]:
 
 
 def _request(spec: ConvertSpec) -> ConvertRequest:
-    if faults := check_convert(spec):
+    faults = []
+    if spec.dataset != "kitti":
+        faults.append(Fault(f"layout {spec.dataset!r} is not supported", "dataset", "supported: kitti"))
+    for key, kitti_value in _KITTI_VALUES.items():
+        if (found := getattr(spec, key)) != kitti_value:
+            hint = f"leave it at {kitti_value!r}"
+            faults.append(Fault(f"{found!r} has no meaning for the layout kitti", key, hint))
+    if not spec.root_dir:
+        faults.append(Fault("no data root given", "root_dir", "add root_dir=FOLDER"))
+    if faults:
         raise SpecError(faults)
     return ConvertRequest(
         root_dir=Path(spec.root_dir),
