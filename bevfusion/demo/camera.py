@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from bevfusion.demo.calibration import HEIGHT_PX, LIDAR_HEIGHT_M, WIDTH_PX, Calibration
@@ -19,9 +19,10 @@ from bevfusion.demo.world import Scene
 __all__ = ["STEP_PX", "Picture", "photograph"]
 
 Floats = NDArray[np.float32]
-# Every second pixel is cast, and the image enlarged: a quarter of the time, and a softness lenses have too.
+# One ray serves 2 x 2 pixels: a quarter of the time, and the detector's input is smaller still.
 STEP_PX = 2
 HAZE_M = 220.0
+GRAIN = 0.01
 # One fixed tile of noise, looked up by position, so that textures stay where they are from frame to frame.
 _NOISE = np.random.default_rng(20).random((256, 256), np.float32)
 
@@ -49,20 +50,24 @@ def photograph(snapshot: Snapshot, scene: Scene, rng: Generator) -> Picture:
         windows=_windows(snapshot, scene.calibration),
         ground_z_m=-LIDAR_HEIGHT_M,
     )
-    colour = _sky(rays, scene)
-    is_met = np.isfinite(hits.distance)
-    depth, solid = hits.distance[is_met], hits.solid[is_met]
-    spot = rays.origin + rays.directions[:, is_met].T * depth[:, None]
-    ground = solid == GROUND
-    shaded = np.empty((len(solid), 3), np.float32)
-    shaded[ground] = _ground(spot[ground], snapshot, scene)
-    shaded[~ground] = _surfaces(spot[~ground], solid[~ground], snapshot, scene)
-    clear = np.exp(-depth / HAZE_M)[:, None]
-    colour[is_met] = shaded * clear + np.array(scene.sky, np.float32) * (1 - clear)
-    grain = rng.normal(0, 0.012, colour.shape[:2]).astype(np.float32)
-    colour = colour * np.float32(scene.light[2]) + grain[..., None]
-    small = Image.fromarray((colour.clip(0, 1) * 255).astype(np.uint8))
-    return Picture(np.asarray(small.resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.BICUBIC)), hits)
+    colour = _sky(rays.directions.reshape(3, -1), scene)
+    is_met = np.flatnonzero(np.isfinite(hits.distance))
+    depth, solid = hits.distance.take(is_met), hits.solid.take(is_met)
+    spot = _column(rays.origin) + rays.directions.reshape(3, -1).take(is_met, 1) * depth
+    is_ground = solid == GROUND
+    shaded = np.empty_like(spot)
+    shaded[:, is_ground] = _ground(spot[:, is_ground], snapshot, scene)
+    shaded[:, ~is_ground] = _surfaces(spot[:, ~is_ground], solid[~is_ground], snapshot, scene)
+    clear = np.exp(-depth / HAZE_M)
+    colour[:, is_met] = shaded * clear + _column(scene.sky) * (1 - clear)
+    grain = rng.normal(0, GRAIN, colour.shape[1]).astype(np.float32)
+    levels = ((colour * scene.light[2] + grain).clip(0, 1) * 255).astype(np.uint8)
+    small = Image.fromarray(np.ascontiguousarray(levels.reshape(3, *hits.solid.shape).transpose(1, 2, 0)))
+    return Picture(np.asarray(small.resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.NEAREST)), hits)
+
+
+def _column(values: ArrayLike) -> Floats:
+    return np.asarray(values, np.float32)[:, None]
 
 
 def _windows(snapshot: Snapshot, calibration: Calibration) -> NDArray[np.int64]:
@@ -79,35 +84,33 @@ def _noise(a_m: Floats, b_m: Floats, grain_m: float) -> Floats:
     return np.asarray(_NOISE[rows, columns])
 
 
-def _sky(rays: Rays, scene: Scene) -> Floats:
-    up = rays.directions[2].clip(0, 0.4)[..., None] / 0.4
-    low = np.array(scene.sky, np.float32)
-    return np.asarray(low * (1 - up) + low * np.array([0.75, 0.85, 1], np.float32) * up)
+def _sky(directions: Floats, scene: Scene) -> Floats:
+    up = (directions[2] / 0.4).clip(0, 1)
+    return np.asarray(_column(scene.sky) * (1 - up * _column((0.25, 0.15, 0))))
 
 
 def _ground(spot: Floats, snapshot: Snapshot, scene: Scene) -> Floats:
-    """Asphalt with a middle line, paved walks beside it, and a soft shade under every thing."""
-    x_m, y_m = spot[:, 0] + snapshot.ego.x_m, spot[:, 1] + snapshot.ego.y_m
-    is_road = abs(y_m) < scene.road_m
-    grey = np.where(is_road, 0.3, 0.5) + 0.06 * (_noise(x_m, y_m, 0.08) - 0.5)
-    grey += np.where(is_road, 0, 0.04 * ((np.floor(x_m) + np.floor(y_m)) % 2))
+    """Asphalt with a middle line, paved walks beside it."""
+    x_m, y_m = spot[0] + snapshot.ego.x_m, spot[1] + snapshot.ego.y_m
+    on_road = abs(y_m) < scene.road_m
+    slabs = 0.48 + 0.04 * ((np.floor(x_m) + np.floor(y_m)) % 2)
+    grey = np.where(on_road, 0.3, slabs) + 0.06 * _noise(x_m, y_m, 0.08)
     grey = np.where((abs(y_m - 1.8) < 0.07) & (x_m % 6 < 3), 0.85, grey)
     grey *= scene.light[0] + scene.light[1] * scene.sun[2]
-    return np.asarray(grey[:, None] * (1, 0.99, 0.97), np.float32)
+    return np.asarray(grey * _column((1, 0.99, 0.97)))
 
 
 def _surfaces(spot: Floats, solid: NDArray[np.int64], snapshot: Snapshot, scene: Scene) -> Floats:
+    """Colour times texture times light, which falls from the sky and from the sun."""
     solids = snapshot.solids
     normals = surface_normals(solids, solid, spot)
-    world = spot + np.array([snapshot.ego.x_m, snapshot.ego.y_m, LIDAR_HEIGHT_M], np.float32)
-    along = np.where(abs(normals[:, 0]) > 0.7, world[:, 1], world[:, 0])
+    x_m, y_m = spot[0] + snapshot.ego.x_m, spot[1] + snapshot.ego.y_m
+    along, up = np.where(abs(normals[0]) > 0.7, y_m, x_m), spot[2] + LIDAR_HEIGHT_M
     texture = solids.texture[solid]
-    value = 0.94 + 0.12 * _noise(along, world[:, 2], 0.06)
-    pane = (along % 2.6 < 1.1) & ((world[:, 2] - 1.0) % 3.0 < 1.4) & (world[:, 2] > 1)
-    value = np.where((texture == Texture.WINDOWS) & pane, 0.45, value)
-    value = np.where(texture == Texture.LEAVES, 0.6 + 0.7 * _noise(along, world[:, 2], 0.15), value)
-    lambert = (normals @ np.array(scene.sun, np.float32)).clip(0)
-    ambient = scene.light[0] * (0.85 + 0.15 * normals[:, 2])
-    return np.asarray(
-        solids.colour[solid] * (value * (ambient + scene.light[1] * lambert))[:, None], np.float32
-    )
+    value = 0.94 + 0.12 * _noise(along, up, 0.06)
+    is_pane = (along % 2.6 < 1.1) & ((up - 1.0) % 3.0 < 1.4) & (up > 1)
+    value = np.where((texture == Texture.WINDOWS) & is_pane, 0.45, value)
+    value = np.where(texture == Texture.LEAVES, 0.6 + 0.7 * _noise(along, up, 0.15), value)
+    lambert = (normals * _column(scene.sun)).sum(0).clip(0)
+    ambient = scene.light[0] * (0.85 + 0.15 * normals[2])
+    return np.asarray(solids.colour.T.take(solid, 1) * value * (ambient + scene.light[1] * lambert))

@@ -48,18 +48,18 @@ def scan(snapshot: Snapshot, rng: Generator) -> Sweep:
         windows=_windows(snapshot.solids.corners(), azimuths),
         ground_z_m=-LIDAR_HEIGHT_M,
     )
-    is_met = hits.distance < MAX_RANGE_M
-    range_m, ahead, solid = hits.distance[is_met], rays.directions[:, is_met].T, hits.solid[is_met]
+    is_met = np.flatnonzero(hits.distance < MAX_RANGE_M)
+    range_m, solid = hits.distance.take(is_met), hits.solid.take(is_met)
+    ahead = rays.directions.reshape(3, -1).take(is_met, 1)
     on_ground = solid == GROUND
-    normals = surface_normals(snapshot.solids, np.where(on_ground, 0, solid), ahead * range_m[:, None])
-    normals[on_ground] = (0, 0, 1)
-    incidence = abs((normals * ahead).sum(1))
+    normals = surface_normals(snapshot.solids, np.where(on_ground, 0, solid), ahead * range_m)
+    incidence = abs(np.where(on_ground, ahead[2], (normals * ahead).sum(0)))
     reflectance = np.where(on_ground, ROAD_REFLECTANCE, snapshot.solids.reflectance[solid])
-    echo = reflectance * incidence**0.5
+    echo = reflectance * np.sqrt(incidence)
     is_back = rng.random(len(echo)) < 0.97 * (1 - np.exp(-echo * (110 / np.maximum(range_m, 8)) ** 1.5))
-    noisy = range_m + rng.normal(0, RANGE_NOISE_M, len(range_m))
+    noisy_m = range_m + rng.normal(0, RANGE_NOISE_M, len(range_m))
     intensity = np.clip(echo * rng.uniform(0.85, 1.15, len(echo)), 0, 0.99).round(2)
-    points = np.concatenate([ahead * noisy[:, None], intensity[:, None]], axis=1)[is_back]
+    points = np.stack([*(ahead * noisy_m), intensity], axis=1)[is_back]
     owner = snapshot.owner[solid[is_back & ~on_ground]]
     return Sweep(points.astype(np.float32), np.bincount(owner, minlength=len(snapshot.kinds)))
 

@@ -41,32 +41,40 @@ class Snapshot:
 
     def corners(self) -> NDArray[np.float32]:
         """Box corners (T, 8, 3) in the order of ``solids.CORNERS``."""
-        cos, sin, zero = np.cos(self.headings), np.sin(self.headings), np.zeros_like(self.headings)
-        turn = np.stack([cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1], axis=1).reshape(-1, 3, 3)
-        return np.asarray(
-            self.centres[:, None] + np.einsum("tij,tcj->tci", turn, CORNERS * self.sizes[:, None] / 2)
-        )
+        local = CORNERS * self.sizes[:, None] / 2
+        return np.asarray(self.centres[:, None] + np.einsum("tij,tcj->tci", _turns(self.headings), local))
 
 
 def take_snapshot(scene: Scene, frame: int) -> Snapshot:
     """Bring every actor of a scene to where it is in one frame."""
     ego = scene.ego(frame)
-    placed, centres, sizes, headings = [], [], [], []
-    for actor in scene.actors:
-        pose, shape = actor.pose(frame).seen_from(ego), actor.shape(frame)
-        lower, upper = shape.bounds()
-        lower[2] = 0.0
-        centre = pose.rotation() @ (lower + upper) / 2
-        centres.append(centre + np.array([pose.x_m, pose.y_m, -LIDAR_HEIGHT_M]))
-        sizes.append(upper - lower + MARGIN_M * np.array([2, 2, 1]))
-        headings.append(pose.yaw_rad)
-        placed.append(shape.placed(pose, -LIDAR_HEIGHT_M))
+    poses = [actor.pose(frame).seen_from(ego) for actor in scene.actors]
+    shapes = [actor.shape(frame) for actor in scene.actors]
+    headings = np.array([pose.yaw_rad for pose in poses], np.float32)
+    feet = np.array([(pose.x_m, pose.y_m, -LIDAR_HEIGHT_M) for pose in poses], np.float32)
+    turns = _turns(headings)
+    local, counts = Solids.joined(shapes), [len(shape) for shape in shapes]
+    owner = np.repeat(np.arange(len(shapes)), counts)
+    first = np.cumsum([0, *counts[:-1]])
+    lower, upper = local.bounds()
+    lower, upper = np.minimum.reduceat(lower, first), np.maximum.reduceat(upper, first)
+    lower[:, 2] = 0
     return Snapshot(
         kinds=tuple(actor.kind for actor in scene.actors),
-        solids=Solids.joined(placed),
-        owner=np.repeat(np.arange(len(placed)), [len(part) for part in placed]),
-        centres=np.array(centres, np.float32),
-        sizes=np.array(sizes, np.float32),
-        headings=np.array(headings, np.float32),
+        solids=local.placed(turns[owner], feet[owner]),
+        owner=owner,
+        centres=np.einsum("tij,tj->ti", turns, (lower + upper) / 2) + feet,
+        sizes=upper - lower + MARGIN_M * np.array([2, 2, 1], np.float32),
+        headings=headings,
         ego=ego,
     )
+
+
+def _turns(headings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rotations (T, 3, 3) about ``z``."""
+    turns = np.zeros((len(headings), 3, 3), np.float32)
+    turns[:, 0, 0] = turns[:, 1, 1] = np.cos(headings)
+    turns[:, 1, 0] = np.sin(headings)
+    turns[:, 0, 1] = -turns[:, 1, 0]
+    turns[:, 2, 2] = 1
+    return turns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,11 +24,6 @@ class Pose:
     x_m: float
     y_m: float
     yaw_rad: float = 0.0
-
-    def rotation(self) -> Floats:
-        """Matrix (3, 3) that turns local directions into those of the frame this pose is given in."""
-        cos, sin = np.cos(self.yaw_rad), np.sin(self.yaw_rad)
-        return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], np.float32)
 
     def seen_from(self, ego: Pose) -> Pose:
         """Express this pose in the frame of another one."""
@@ -75,22 +70,16 @@ class Solids:
     def __len__(self) -> int:
         return len(self.round_axes)
 
-    def placed(self, pose: Pose, height_m: float = 0.0) -> Solids:
-        """Move from the local frame to the one ``pose`` is given in, ``height_m`` up."""
-        turn = pose.rotation()
-        centre = np.einsum("ij,sj->si", turn, self.centre) + np.array(
-            [pose.x_m, pose.y_m, height_m], np.float32
-        )
-        axes = np.einsum("ij,sjk->sik", turn, self.axes)
-        return Solids(self.round_axes, centre, axes, self.colour, self.reflectance, self.texture)
+    def placed(self, turn: Floats, shift: Floats) -> Solids:
+        """Turn each solid about the origin by its rotation (S, 3, 3), then shift it by (S, 3) metres."""
+        centre = np.einsum("sij,sj->si", turn, self.centre) + shift
+        return replace(self, centre=centre, axes=np.einsum("sij,sjk->sik", turn, self.axes))
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Exact lower and upper corner, (3,) each, of the axis-parallel box around the batch."""
-        square = self.axes**2
-        round_part = np.where(np.arange(3) < self.round_axes[:, None, None], square, 0).sum(2) ** 0.5
-        flat_part = np.where(np.arange(3) < self.round_axes[:, None, None], 0, abs(self.axes)).sum(2)
-        reach = round_part + flat_part
-        return (self.centre - reach).min(0), (self.centre + reach).max(0)
+        """Exact lower and upper corners, (S, 3) each, of the axis-parallel box around each solid."""
+        is_round = np.arange(3) < self.round_axes[:, None, None]
+        reach = np.sqrt((self.axes**2 * is_round).sum(2)) + (abs(self.axes) * ~is_round).sum(2)
+        return self.centre - reach, self.centre + reach
 
     def corners(self) -> Floats:
         """Corners (S, 8, 3) of the parallelepiped around each solid."""
@@ -142,35 +131,34 @@ def entry_distance(start: Floats, direction: Floats, round_axes: int) -> Floats:
     intersection of the parts' intervals.
 
     Args:
-        start: (3,) float32, common start of the rays in unit coordinates.
+        start: (3, R) float32, in unit coordinates.
         direction: (3, R) float32, in unit coordinates; not normalised, so that distances keep their unit.
         round_axes: 0 box, 2 cylinder, 3 ellipsoid, as in :class:`Solids`.
     """
-    enter = np.full(direction.shape[1], -np.inf, np.float32)
-    leave = np.full(direction.shape[1], np.inf, np.float32)
+    enter, leave = np.float32(-np.inf), np.float32(np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
         if round_axes:
             o, d = start[:round_axes], direction[:round_axes]
-            a, b = (d * d).sum(0), (o[:, None] * d).sum(0)
-            root = np.sqrt(b * b - a * (o @ o - 1))
-            enter, leave = (-b - root) / a, (-b + root) / a
+            square, middle, offset = (d * d).sum(0), (o * d).sum(0), (o * o).sum(0) - 1
+            root = np.sqrt(middle * middle - square * offset)
+            enter, leave = (-middle - root) / square, (root - middle) / square
         for axis in range(round_axes, 3):
-            near = (-1 - start[axis]) / direction[axis]
-            far = (1 - start[axis]) / direction[axis]
-            enter = np.maximum(enter, np.minimum(near, far))
-            leave = np.minimum(leave, np.maximum(near, far))
+            slope = 1 / direction[axis]
+            middle, half = -start[axis] * slope, abs(slope)
+            enter, leave = np.maximum(enter, middle - half), np.minimum(leave, middle + half)
         return np.where((enter < leave) & (enter > 0), enter, np.float32(np.inf))
 
 
 def surface_normals(solids: Solids, index: NDArray[np.int64], points: Floats) -> Floats:
-    """Unit outward normals (P, 3) at points (P, 3) of the surfaces of ``solids[index]``."""
-    inverse = np.linalg.inv(solids.axes)
-    unit = np.einsum("pij,pj->pi", inverse[index], points - solids.centre[index])
-    is_round = np.arange(3) < solids.round_axes[index, None]
-    outside = abs(unit)
-    outside[:, :2] = np.where(is_round[:, :2], np.sqrt((unit**2 * is_round).sum(1))[:, None], outside[:, :2])
-    face = outside.argmax(1)
-    on_round = np.take_along_axis(is_round, face[:, None], 1)
-    gradient = np.where(on_round, unit * is_round, np.sign(unit) * (np.arange(3) == face[:, None]))
-    normal = np.einsum("pji,pj->pi", inverse[index], gradient)
-    return np.asarray(normal / np.linalg.norm(normal, axis=1, keepdims=True), np.float32)
+    """Unit outward normals (3, P) at points (3, P) of the surfaces of ``solids[index]``."""
+    inverse = np.linalg.inv(solids.axes).transpose(1, 2, 0).take(index, 2)
+    unit = np.einsum("ijp,jp->ip", inverse, points - solids.centre.T.take(index, 1))
+    is_round = np.arange(3)[:, None] < solids.round_axes[index]
+    radial = unit * is_round
+    # The point lies on the round part or on a flat face: where its unit coordinate is largest.
+    flat = abs(unit) * ~is_round
+    face = flat.argmax(0)
+    on_face = flat.max(0) > np.sqrt((radial * radial).sum(0))
+    gradient = np.where(on_face, np.sign(unit) * (face == np.arange(3)[:, None]), radial)
+    normal = np.einsum("jip,jp->ip", inverse, gradient.astype(np.float32))
+    return np.asarray(normal / np.sqrt((normal * normal).sum(0)))

@@ -21,8 +21,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bevfusion.demo.camera import photograph
 from bevfusion.demo.labels import annotate
 from bevfusion.demo.lidar import scan
+from bevfusion.demo.scenery import sample_scene
 from bevfusion.demo.snapshot import take_snapshot
-from bevfusion.demo.world import Scene, sample_scene
+from bevfusion.demo.world import Scene
 from bevfusion.errors import DataError, SpecError
 
 __all__ = ["Sequence", "plan_sequences", "write_dataset"]
@@ -98,7 +99,7 @@ def write_dataset(
     partial = _fresh_partial(out, marker)
     sequences = plan_sequences(frames)
     with _bar(frames, shown=progress) as advance:
-        for sequence in _run(sequences, partial, seed, workers or len(os.sched_getaffinity(0))):
+        for sequence in _run(sequences, partial, seed, workers or os.cpu_count() or 1):
             advance(sequence.frames)
     _write_splits(partial, sequences)
     partial.rename(out)
