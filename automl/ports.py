@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from automl.types import Params, Report, TrialId, TrialRecord
+from automl.errors import TrialError
+from automl.types import Cause, Params, Report, StudySheet, TrialId, TrialRecord
 
-__all__ = ["EarlyStopper", "Scheduler", "Searcher", "StudyDriver", "Tracker", "TrialJob"]
+__all__ = [
+    "EarlyStopper",
+    "FinalCheck",
+    "JobFactory",
+    "Scheduler",
+    "Searcher",
+    "StudyDriver",
+    "Tracker",
+    "TrialFailedError",
+    "TrialJob",
+]
+
+
+class TrialFailedError(TrialError):
+    """A trainer ended badly; travels between processes.
+
+    Attributes:
+        cause: what went wrong, as the search should understand it.
+        evidence: exit code and last lines of the log; for people.
+    """
+
+    def __init__(self, cause: Cause, evidence: str) -> None:
+        super().__init__(f"{cause}: {evidence}")
+        self.cause = cause
+        self.evidence = evidence
+
+    def __reduce__(self) -> tuple[type[TrialFailedError], tuple[Cause, str]]:
+        return type(self), (self.cause, self.evidence)
 
 
 class Searcher(Protocol):
@@ -48,6 +76,17 @@ class TrialJob(Protocol):
         """End the trainer's whole process group (SIGTERM, grace, SIGKILL); idempotent."""
 
 
+class JobFactory(Protocol):
+    """Starts the trainer of a prepared trial folder; picklable, since workers on other machines call it."""
+
+    def __call__(self, folder: Path) -> TrialJob:
+        """Start it.
+
+        Raises:
+            TrialError: it cannot be started.
+        """
+
+
 class StudyDriver(Protocol):
     """What the controller offers to a scheduler; every call is made on the scheduler's own thread."""
 
@@ -64,18 +103,31 @@ class StudyDriver(Protocol):
         """The trial's process is gone."""
 
     def should_stop(self) -> bool:
-        """Whether the budget is spent or the user asked for the end."""
+        """Whether the budget is spent: start nothing more, stop what runs."""
+
+    def interrupt(self) -> None:
+        """The user wants a break: what ends from now on was stopped, and can go on later."""
 
 
 class Scheduler(Protocol):
     """Runs trials side by side on whatever hardware there is, until the driver has no more."""
 
-    def run(self, driver: StudyDriver, make_job: Callable[[Path], TrialJob]) -> None:
-        """Return when no trial is left running; on KeyboardInterrupt stop all trials, then raise it again."""
+    def run(self, driver: StudyDriver, make_job: JobFactory) -> None:
+        """Return when no trial is left running; interrupted, stop all, then raise KeyboardInterrupt."""
+
+
+class FinalCheck(Protocol):
+    """Measures finished models on frames that tuning never read."""
+
+    def __call__(self, records: Sequence[TrialRecord]) -> Mapping[TrialId, float]:
+        """The study's metric of each trial's kept checkpoint; a trial that cannot be measured is left out."""
 
 
 class Tracker(Protocol):
     """Shows a study to people. A tracker that fails is a warning, never the end of a trial."""
+
+    def study_started(self, sheet: StudySheet) -> None:
+        """The parent run begins."""
 
     def trial_started(self, record: TrialRecord) -> None:
         """A child run begins."""
@@ -83,5 +135,8 @@ class Tracker(Protocol):
     def trial_reported(self, trial: TrialId, report: Report) -> None:
         """One epoch's numbers, at ``step=epoch``."""
 
-    def trial_ended(self, record: TrialRecord, artifacts: Sequence[Path]) -> None:
-        """Final state, headline metric and files of a trial."""
+    def trial_ended(self, record: TrialRecord, *, is_incumbent: bool) -> None:
+        """Final state and headline metric of a trial, and whether it is now the best."""
+
+    def study_ended(self, summary: Mapping[str, object], kept: Sequence[TrialRecord]) -> None:
+        """The summary that ``automl status --json`` shows, and the trials whose checkpoints are kept."""

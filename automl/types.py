@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NewType
 
@@ -19,6 +20,7 @@ __all__ = [
     "Resources",
     "Spec",
     "StudyId",
+    "StudySheet",
     "TrialId",
     "TrialRecord",
     "TrialState",
@@ -56,6 +58,17 @@ class Metric:
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether ``value`` beats ``than`` (anything beats nothing)."""
         return than is None or self.direction.sign * (value - than) > 0
+
+    def best(self, reports: Iterable[Report]) -> Report | None:
+        """The epoch that stands for a trial: its best measured one, the first among equals.
+
+        This one rule decides ranking, early stopping, the kept checkpoint and the tracker's headline.
+        """
+        best: Report | None = None
+        for report in reports:
+            if report.value is not None and self.is_better(report.value, best.value if best else None):
+                best = report
+        return best
 
 
 class TrialState(StrEnum):
@@ -196,3 +209,28 @@ class Resources:
     cpus_per_trial: float = 1.0
     max_concurrent: int = 1
     ray_address: str | None = None
+
+
+@dataclass(frozen=True)
+class StudySheet:
+    """What identifies a study to people and trackers.
+
+    Attributes:
+        study_id: folder name and run name.
+        root: folder of the study.
+        model: network that is trained.
+        metric: what ranking uses.
+        budget: what may be spent.
+        space: the closed search space in its JSON shape; without parameters for a plain training.
+        tags: algorithm, policy, versions, revision, fingerprint of the data; shown as they are.
+        is_search: False for a plain training, which is a single run.
+    """
+
+    study_id: StudyId
+    root: Path
+    model: str
+    metric: Metric
+    budget: Budget
+    space: Mapping[str, Any]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    is_search: bool = True

@@ -1,0 +1,271 @@
+"""The only door to Ray: Tune's loop places trials on CPUs and GPUs, the study's driver decides.
+
+How the ports meet Tune: a Tune *searcher* asks the driver for trials and tells it of their end, a Tune
+*scheduler* hands it every epoch, and a class *trainable* holds the trial's job in Ray's worker. A stop always
+travels as a file in the trial's folder, so that the driver hears of a trial's end only after its processes
+are gone, whoever asked for the stop. Workers are reused, since a new one costs Ray a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
+
+import ray
+from ray import tune
+from ray._private import ray_constants
+from ray.tune import Callback, Trainable
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
+
+from automl.errors import EnvironmentUnusableError, TrialError
+from automl.ports import JobFactory, StudyDriver, TrialFailedError, TrialJob
+from automl.trials.folder import TrialFolder
+from automl.types import Cause, Resources, TrialId
+
+__all__ = ["RayScheduler"]
+
+_OBJECT_STORE_BYTES = 100 * 2**20
+_FOLDER, _REPORT, _FAILURE, _DONE = "folder", "report", "failure", "done"
+
+
+class RayScheduler:
+    """Runs trials side by side on this machine's own Ray, or on a running cluster.
+
+    Args:
+        resources: the shape of a trial, how many may run at once, and the cluster's address.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    def run(self, driver: StudyDriver, make_job: JobFactory) -> None:
+        """Return when no trial is left running.
+
+        Raises:
+            KeyboardInterrupt: SIGINT or SIGTERM came; all trials were stopped before.
+            EnvironmentUnusableError: Ray cannot be started or joined.
+        """
+        with _cluster(self._resources), tempfile.TemporaryDirectory(prefix="automl-tune-") as storage:
+            with _interrupts() as interrupted:
+                feed = _Feed(driver, self._resources.max_concurrent)
+                tune.run(
+                    tune.with_parameters(_Worker, make_job=make_job),
+                    name="study",
+                    config={},
+                    num_samples=-1,
+                    search_alg=feed,
+                    scheduler=_EpochRelay(feed),
+                    callbacks=[_Watch(feed, interrupted)],
+                    resources_per_trial=_placement(self._resources),
+                    reuse_actors=True,
+                    storage_path=storage,
+                    raise_on_failed_trial=False,
+                    verbose=0,
+                )
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+
+
+class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
+    """Holds one job at a time inside Ray's worker process."""
+
+    def setup(self, config: dict[str, Any], make_job: JobFactory | None = None) -> None:
+        assert make_job is not None
+        self._make_job = make_job
+        self._job: TrialJob | None = None
+        self._folder = TrialFolder(Path(config[_FOLDER]))
+
+    def step(self) -> dict[str, Any]:
+        try:
+            report = self._next_report()
+        except TrialFailedError as error:
+            return {_DONE: True, _FAILURE: error}
+        except TrialError as error:
+            return {_DONE: True, _FAILURE: TrialFailedError(Cause.INFRASTRUCTURE, str(error))}
+        return {_DONE: True, _FAILURE: None} if report is None else {_DONE: False, _REPORT: report}
+
+    def _next_report(self) -> Any:
+        if self._job is None:
+            if self._folder.stop_request.exists():
+                return None
+            self._job = self._make_job(self._folder.root)
+        return self._job.next_report()
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.cleanup()
+        self._folder = TrialFolder(Path(new_config[_FOLDER]))
+        return True
+
+    def cleanup(self) -> None:
+        if self._job is not None:
+            self._job.stop()
+        self._job = None
+
+
+class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
+    """Asks the driver for trials while there is room, and tells it of their end."""
+
+    def __init__(self, driver: StudyDriver, max_concurrent: int) -> None:
+        super().__init__(metric=None, mode=None)
+        self.driver = driver
+        self.live: dict[str, tuple[TrialId, TrialFolder]] = {}
+        self._max_concurrent = max_concurrent
+        self._is_halted = False
+
+    def suggest(self, trial_id: str) -> Any:
+        if len(self.live) >= self._max_concurrent:
+            return None
+        prepared = None if self._is_halted else self.driver.next_trial()
+        if prepared is None:
+            return Searcher.FINISHED
+        trial, folder = prepared
+        self.live[trial_id] = (trial, TrialFolder(folder))
+        return {_FOLDER: str(folder.resolve())}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        trial, _ = self.live.pop(trial_id)
+        failure = (result or {}).get(_FAILURE)
+        if error:
+            failure = TrialFailedError(Cause.INFRASTRUCTURE, "Ray lost the worker of this trial")
+        self.driver.on_end(trial, failure)
+
+    def halt(self) -> None:
+        """Start nothing more and stop what runs."""
+        self._is_halted = True
+        for _, folder in self.live.values():
+            folder.stop_request.touch()
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study's events are the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the study's events are the state."""
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: the relay has handed the epoch on."""
+
+
+class _EpochRelay(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
+    """Hands every epoch to the driver; what it stops is asked to leave by the stop file."""
+
+    def __init__(self, feed: _Feed) -> None:
+        super().__init__()
+        self._feed = feed
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> Any:  # noqa: ARG002
+        own_id, folder = self._feed.live[trial.trial_id]
+        if self._feed.driver.on_report(own_id, result[_REPORT]):
+            folder.stop_request.touch()
+        return FIFOScheduler.CONTINUE
+
+
+class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
+    """Looks at budget and signals several times a second, and says when a trial got its resources."""
+
+    def __init__(self, feed: _Feed, interrupted: threading.Event) -> None:
+        self._feed = feed
+        self._interrupted = interrupted
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
+        own_id, _ = self._feed.live[trial.trial_id]
+        self._feed.driver.on_start(own_id)
+
+    def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:  # noqa: ARG002
+        if self._interrupted.is_set():
+            self._feed.driver.interrupt()
+            self._feed.halt()
+        elif self._feed.driver.should_stop():
+            self._feed.halt()
+
+
+def _placement(resources: Resources) -> tune.PlacementGroupFactory:
+    """One bundle per node; the worker lives in the first."""
+    bundle = {"CPU": resources.cpus_per_trial}
+    if resources.gpus_per_trial:
+        bundle["GPU"] = resources.gpus_per_trial
+    strategy = "STRICT_SPREAD" if resources.nodes_per_trial > 1 else "PACK"
+    return tune.PlacementGroupFactory([bundle] * resources.nodes_per_trial, strategy=strategy)
+
+
+@contextmanager
+def _cluster(resources: Resources) -> Iterator[None]:
+    """Ray on loopback in a folder of its own, or a running cluster; left as it was found."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    home = None if resources.ray_address else Path(tempfile.mkdtemp(prefix="automl-ray-", dir="/tmp"))
+    try:
+        if home is None:
+            ray.init(address=resources.ray_address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            _stay_on_loopback()
+            ray.init(
+                address="local",
+                num_cpus=max(
+                    os.cpu_count() or 1, math.ceil(resources.max_concurrent * resources.cpus_per_trial)
+                ),
+                object_store_memory=_OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(home),
+            )
+        yield
+    except (ConnectionError, RuntimeError) as error:
+        raise EnvironmentUnusableError(
+            f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
+            where=resources.ray_address or "this machine",
+            hint="check --ray-address, or leave it out to start Ray on this machine",
+        ) from error
+    finally:
+        ray.shutdown()
+        if home is not None:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _stay_on_loopback() -> None:
+    """Make Ray listen on 127.0.0.1 alone.
+
+    Ray replaces that address by the machine's public one wherever it is asked for, except on systems where it
+    supports no clusters; its own switch for that, read at import, is the only way.
+    """
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Turn the first SIGINT or SIGTERM into a flag that the loop sees; the second one is not caught."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def raise_flag(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
+        if flag.is_set():
+            raise KeyboardInterrupt
+        flag.set()
+
+    before = {number: signal.signal(number, raise_flag) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""What decides which trials are worth going on with."""

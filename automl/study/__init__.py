@@ -1,0 +1,1 @@
+"""A study on disk: its events, the state they add up to, and what is told to people and programs."""

@@ -1,0 +1,146 @@
+"""What the events of a study add up to; the same events always give the same state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from automl.study.events import (
+    EpochReported,
+    Event,
+    StudyEnded,
+    StudyStarted,
+    TrialEnded,
+    TrialPaused,
+    TrialStarted,
+    TrialSuggested,
+    read_events,
+)
+from automl.types import Metric, Report, TrialId, TrialRecord, TrialState
+
+__all__ = ["DEFAULT_TRIAL", "Phase", "StudyState", "read_state"]
+
+DEFAULT_TRIAL = TrialId("0")
+
+
+class Phase(StrEnum):
+    """Where a study is in its life."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass
+class StudyState:
+    """A projection of events.
+
+    Attributes:
+        metric: what ranking uses.
+        phase: last known phase; a controller that died leaves ``running`` behind.
+        pid: process of the last controller, 0 before the first event.
+        process_start: when that process started, in clock ticks since boot.
+        records: all trials in order of their ids.
+        started_at: POSIX seconds of the first event.
+        changed_at: POSIX seconds of the last event.
+        epochs_total: epochs of all trials together.
+        verdict: winner against default, once the study has ended.
+    """
+
+    metric: Metric
+    phase: Phase = Phase.RUNNING
+    pid: int = 0
+    process_start: int = 0
+    records: dict[TrialId, TrialRecord] = field(default_factory=dict)
+    started_at: float | None = None
+    changed_at: float | None = None
+    epochs_total: int = 0
+    verdict: Mapping[str, Any] | None = None
+    _incumbent: TrialId | None = None
+
+    def apply(self, event: Event, at: float) -> None:
+        """Take in the next event."""
+        self.started_at = at if self.started_at is None else self.started_at
+        self.changed_at = at
+        match event:
+            case StudyStarted():
+                self.phase, self.pid, self.process_start = Phase.RUNNING, event.pid, event.process_start
+            case TrialSuggested():
+                self.records[event.trial] = TrialRecord(event.trial, event.params)
+            case TrialStarted():
+                self._change(event.trial, state=TrialState.RUNNING, started_at=at)
+            case EpochReported():
+                self._report(event.trial, event.report)
+            case TrialPaused():
+                self._release(event.trial, TrialState.PAUSED, at)
+            case TrialEnded():
+                self._end(event, at)
+            case StudyEnded():
+                self.phase, self.verdict = Phase(event.phase), event.verdict
+
+    @property
+    def incumbent(self) -> TrialRecord | None:
+        """The best trial so far, the first among equals; a trial that failed never is.
+
+        A trial that was stopped counts with the epochs it had: its checkpoint is as real as any.
+        """
+        return self.records[self._incumbent] if self._incumbent is not None else None
+
+    @property
+    def trial_seconds(self) -> float:
+        """Wall time of all ended trials added up."""
+        return sum(record.seconds for record in self.records.values())
+
+    def _report(self, trial: TrialId, report: Report) -> None:
+        record = self.records[trial]
+        reports = (*(known for known in record.reports if known.epoch < report.epoch), report)
+        self.epochs_total += reports[-1].epoch - record.epochs
+        best = self.metric.best(reports)
+        self._change(
+            trial,
+            reports=reports,
+            value=best.value if best else None,
+            best_epoch=best.epoch if best else None,
+        )
+        self._consider(self.records[trial])
+
+    def _end(self, event: TrialEnded, at: float) -> None:
+        self._release(event.trial, event.state, at)
+        self._change(event.trial, cause=event.cause, evidence=event.evidence)
+
+        if event.state is TrialState.FAILED and event.trial == self._incumbent:
+            self._incumbent = None
+            for other in self.records.values():
+                self._consider(other)
+
+    def _release(self, trial: TrialId, state: TrialState, at: float) -> None:
+        """Leave the resources: the clock of the trial stops."""
+        record = self.records[trial]
+        held_s = at - record.started_at if record.state is TrialState.RUNNING and record.started_at else 0.0
+        self._change(trial, state=state, seconds=record.seconds + held_s)
+
+    def _consider(self, record: TrialRecord) -> None:
+        if record.value is None or record.state is TrialState.FAILED:
+            return
+        incumbent = self.incumbent
+        if self.metric.is_better(record.value, incumbent.value if incumbent else None):
+            self._incumbent = record.id
+
+    def _change(self, trial: TrialId, **changes: Any) -> None:
+        self.records[trial] = replace(self.records[trial], **changes)
+
+
+def read_state(path: Path, metric: Metric) -> StudyState:
+    """The state that a file of events adds up to.
+
+    Raises:
+        StudyError: the events are damaged.
+    """
+    state = StudyState(metric)
+    for at, event in read_events(path):
+        state.apply(event, at)
+    return state

@@ -1,0 +1,174 @@
+"""Folders of studies and jobs: their layout, their ids, and finding them again."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from automl.errors import StudyError, UsageError
+from automl.trials.folder import TrialFolder, write_atomically
+from automl.types import Budget, Direction, Metric, StudyId, StudySheet, TrialId
+
+__all__ = ["StudyFolder", "find_folder", "list_folders", "new_folder", "process_start"]
+
+_START_FIELD = 19
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Every path of a study or job, named once (contract section 7).
+
+    Attributes:
+        root: the folder; its name is the id.
+    """
+
+    root: Path
+
+    @property
+    def id(self) -> StudyId:
+        """Id of the study or job."""
+        return StudyId(self.root.name)
+
+    @property
+    def sheet(self) -> Path:
+        """What was asked; written once."""
+        return self.root / "study.json"
+
+    @property
+    def job(self) -> Path:
+        """What was asked of a plain action that is no training."""
+        return self.root / "job.json"
+
+    @property
+    def events(self) -> Path:
+        """The append-only truth."""
+        return self.root / "events.jsonl"
+
+    @property
+    def tracking(self) -> Path:
+        """Where the tracker put this study: uri, experiment, run."""
+        return self.root / "tracking.json"
+
+    @property
+    def best(self) -> Path:
+        """Spec, checkpoint and metrics of the winner."""
+        return self.root / "best"
+
+    @property
+    def final_check(self) -> Path:
+        """Evaluations of finished models on the test part."""
+        return self.root / "final_check"
+
+    def trial(self, trial: TrialId) -> TrialFolder:
+        """Folder of one trial."""
+        return TrialFolder(self.root / "trials" / trial)
+
+    def write_sheet(self, sheet: StudySheet, asked: Mapping[str, Any]) -> None:
+        """Write ``study.json``.
+
+        Args:
+            sheet: what identifies the study.
+            asked: everything else worth keeping: policy, algorithm, seeds, spec, versions.
+        """
+        known = {
+            "study_id": sheet.study_id,
+            "model": sheet.model,
+            "metric": sheet.metric.name,
+            "direction": sheet.metric.direction.value,
+            "budget": asdict(sheet.budget),
+            "is_search": sheet.is_search,
+            "tags": dict(sheet.tags),
+            "space": sheet.space,
+        }
+        write_atomically(self.sheet, json.dumps({**known, **asked}, indent=2) + "\n")
+
+    def read_sheet(self) -> StudySheet:
+        """Read ``study.json``.
+
+        Raises:
+            StudyError: it is missing or damaged.
+        """
+        try:
+            found = json.loads(self.sheet.read_text("utf-8"))
+            return StudySheet(
+                study_id=self.id,
+                root=self.root,
+                model=found["model"],
+                metric=Metric(found["metric"], Direction(found["direction"])),
+                budget=Budget(**found["budget"]),
+                space=found["space"],
+                tags=found["tags"],
+                is_search=found["is_search"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StudyError(f"cannot be read: {error}", where=str(self.sheet)) from error
+
+    def read_tracking(self) -> Mapping[str, str] | None:
+        """Tracking uri, experiment and run; None while nothing was tracked."""
+        try:
+            found: Mapping[str, str] = json.loads(self.tracking.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found
+
+
+def new_folder(results_dir: Path, kind: str) -> StudyFolder:
+    """Make the folder of a new study or job; its id carries kind, time and four random digits."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    while True:
+        root = results_dir.resolve() / f"{kind}-{stamp}-{secrets.token_hex(2)}"
+        try:
+            root.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return StudyFolder(root)
+
+
+def list_folders(results_dir: Path) -> list[StudyFolder]:
+    """All studies and jobs, oldest first."""
+    found = [
+        StudyFolder(path)
+        for path in (results_dir.resolve().iterdir() if results_dir.is_dir() else ())
+        if (path / "study.json").is_file() or (path / "job.json").is_file()
+    ]
+    return sorted(found, key=_created)
+
+
+def find_folder(results_dir: Path, wanted: str | None = None) -> StudyFolder:
+    """The study or job of that id; the newest study when no id is given.
+
+    Raises:
+        UsageError: there is none; lists what there is.
+    """
+    folders = list_folders(results_dir)
+    matching = [folder for folder in folders if (folder.id == wanted if wanted else folder.sheet.is_file())]
+    if matching:
+        return matching[-1]
+    known = ", ".join(folder.id for folder in folders[-5:]) or "nothing"
+    raise UsageError(
+        f"there is no study {wanted!r}" if wanted else "there is no study yet",
+        where=str(results_dir),
+        hint=f"found there: {known}; another place is given with --results-dir",
+    )
+
+
+def process_start(pid: int) -> int | None:
+    """When a process of this machine started, in clock ticks since boot; None when there is none.
+
+    A pid alone says nothing: it is given away again after its process ended.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[_START_FIELD])
+
+
+def _created(folder: StudyFolder) -> float:
+    sheet = folder.sheet if folder.sheet.is_file() else folder.job
+    return sheet.stat().st_mtime

@@ -1,0 +1,1 @@
+"""One trial as a folder and a process: written, launched, followed, stopped."""

@@ -1,0 +1,107 @@
+"""Every path of a trial folder, named once: the only place where platform and trainer meet."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from automl.types import Spec
+
+__all__ = ["Checkpoint", "TrialFolder", "write_atomically"]
+
+_CHECKPOINT_NAME = re.compile(r"(?:^|[_.-])epoch[_=-]?0*(\d+)(?:[_.-][^/]*)?\.(?:pth|pt|ckpt|tlt|hdf5|json)$")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One announced checkpoint.
+
+    Attributes:
+        epoch: finished epochs, read from the file's name as a number, however it is padded.
+        path: the file.
+    """
+
+    epoch: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """The folder of one trial or plain job (contract section 7).
+
+    Attributes:
+        root: the folder itself; it is also the trainer's ``results_dir``.
+    """
+
+    root: Path
+
+    @property
+    def spec(self) -> Path:
+        """The whole resolved spec, written before launch and never changed."""
+        return self.root / "spec.yaml"
+
+    @property
+    def status(self) -> Path:
+        """JSON Lines appended by the trainer."""
+        return self.root / "status.json"
+
+    @property
+    def log(self) -> Path:
+        """Console of the trainer, for people."""
+        return self.root / "train.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the trainer puts ``epoch_<n>.pth``."""
+        return self.root / "checkpoints"
+
+    @property
+    def stop_request(self) -> Path:
+        """Exists once the trial shall end; how a stop reaches a trial on whatever machine it runs."""
+        return self.root / "stop"
+
+    def write_spec(self, spec: Spec) -> None:
+        """Create the folder and put the spec into it, whole or not at all."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.spec, yaml.safe_dump(dict(spec), sort_keys=False))
+
+    def list_checkpoints(self) -> list[Checkpoint]:
+        """All announced checkpoints by epoch number.
+
+        They are looked for in ``checkpoints/`` and, for trainers that know no such folder, beside the spec.
+        """
+        found = [
+            Checkpoint(int(match[1]), path)
+            for folder in (self.checkpoints, self.root)
+            if folder.is_dir()
+            for path in folder.iterdir()
+            if (match := _CHECKPOINT_NAME.search(path.name)) and path.is_file()
+        ]
+        return sorted(found, key=lambda checkpoint: (checkpoint.epoch, checkpoint.path.name))
+
+    def find_checkpoint(self, epoch: int | None) -> Path | None:
+        """The checkpoint of an epoch; without one of that very epoch, the newest there is."""
+        checkpoints = self.list_checkpoints()
+        exact = [checkpoint.path for checkpoint in checkpoints if checkpoint.epoch == epoch]
+        found = exact or [checkpoint.path for checkpoint in checkpoints]
+        return found[-1] if found else None
+
+    def keep_checkpoints(self, epochs: set[int]) -> None:
+        """Delete every checkpoint of another epoch."""
+        for checkpoint in self.list_checkpoints():
+            if checkpoint.epoch not in epochs:
+                checkpoint.path.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write under another name, sync, rename: no reader ever sees half a file."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)

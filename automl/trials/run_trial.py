@@ -1,0 +1,141 @@
+"""One trial from prepared folder to outcome: launch, relay epochs, obey a stop; runs inside a worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from automl.errors import StatusError
+from automl.ports import TrialFailedError
+from automl.skills import fill_command
+from automl.trials.folder import TrialFolder
+from automl.trials.launcher import Command, TrainerProcess, trainer_environment
+from automl.trials.status_reader import StatusLine, StatusReader
+from automl.types import Cause, Report
+
+__all__ = ["TrainerJob", "TrainerRecipe", "cause_of"]
+
+_CAUSES = {
+    1: Cause.DEFECT,
+    2: Cause.BAD_SPEC,
+    3: Cause.BAD_DATA,
+    4: Cause.OUT_OF_MEMORY,
+    5: Cause.DIVERGED,
+    127: Cause.BAD_SPEC,
+    137: Cause.INFRASTRUCTURE,
+    143: Cause.INFRASTRUCTURE,
+}
+_EVIDENCE_LINES = 12
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.01, 0.2
+
+
+def cause_of(exit_code: int, message: str) -> Cause:
+    """What a trainer's end means for the search.
+
+    Trainers of the TAO family know no exit codes and only say "out of memory" in their last status message.
+    """
+    if exit_code not in {0, 4} and "out of memory" in message.lower():
+        return Cause.OUT_OF_MEMORY
+    return _CAUSES.get(exit_code, Cause.INFRASTRUCTURE if exit_code < 0 else Cause.DEFECT)
+
+
+@dataclass(frozen=True)
+class TrainerRecipe:
+    """How to start the trainer of any trial folder; a `JobFactory` that travels to workers.
+
+    Attributes:
+        command: argument list with ``{config_path}`` and ``{skill_dir}`` to be filled.
+        skill_dir: working directory of the trainer.
+        metric: the key of ``kpi`` that ranking uses.
+        cpus: threads the trainer may use.
+        grace_s: seconds between SIGTERM and SIGKILL.
+    """
+
+    command: tuple[str, ...]
+    skill_dir: Path
+    metric: str
+    cpus: float = 1.0
+    grace_s: float = 10.0
+
+    def __call__(self, folder: Path) -> TrainerJob:
+        """Start the trainer.
+
+        Raises:
+            TrialError: working directory or log cannot be used.
+        """
+        trial = TrialFolder(folder.resolve())
+        argv = tuple(fill_command(self.command, config_path=trial.spec, skill_dir=self.skill_dir))
+        env = trainer_environment(os.environ, self.cpus)
+        return TrainerJob(trial, Command(argv, self.skill_dir, trial.log, env, self.grace_s), self.metric)
+
+    def find_program(self) -> str | None:
+        """Where the trainer's program lies on the path it will be started with; None when nowhere."""
+        return shutil.which(self.command[0], path=trainer_environment(os.environ, self.cpus)["PATH"])
+
+
+class TrainerJob:
+    """One running trainer as a stream of epochs.
+
+    Args:
+        folder: prepared trial folder.
+        command: filled command.
+        metric: the key of ``kpi`` that ranking uses.
+    """
+
+    def __init__(self, folder: TrialFolder, command: Command, metric: str) -> None:
+        self._folder = folder
+        self._metric = metric
+        old_bytes = folder.status.stat().st_size if folder.status.exists() else 0
+        self._reader = StatusReader(folder.status, old_bytes)
+        self._waiting: deque[Report] = deque()
+        self._last_line = StatusLine()
+        self._process = TrainerProcess(command)
+
+    def next_report(self) -> Report | None:
+        """Block until the next epoch; None when the trainer has ended well or was asked to stop.
+
+        Raises:
+            TrialFailedError: the trainer ended badly, or its status file cannot be read.
+        """
+        wait_s = _SHORTEST_WAIT_S
+        while True:
+            if self._folder.stop_request.exists():
+                self.stop()
+                return None
+            if self._waiting:
+                return self._waiting.popleft()
+            exit_code = self._process.wait(wait_s)
+            self._take_in_lines()
+            if exit_code is not None and not self._waiting:
+                self._check_end(exit_code)
+                return None
+            wait_s = min(_LONGEST_WAIT_S, 1.5 * wait_s)
+
+    def stop(self) -> None:
+        """End the trainer and all its processes; idempotent."""
+        self._process.stop()
+
+    def _take_in_lines(self) -> None:
+        try:
+            lines = self._reader.read_new()
+        except StatusError as error:
+            self.stop()
+            raise TrialFailedError(Cause.DEFECT, str(error)) from error
+        for line in lines:
+            self._last_line = line
+            if report := line.to_report(self._metric):
+                self._waiting.append(report)
+
+    def _check_end(self, exit_code: int) -> None:
+        if exit_code == 0 and self._last_line.status != "FAILURE":
+            return
+        message = self._last_line.message if self._last_line.status == "FAILURE" else ""
+        raise TrialFailedError(cause_of(exit_code or 1, message), self._evidence(exit_code, message))
+
+    def _evidence(self, exit_code: int, message: str) -> str:
+        log = self._folder.log.read_text("utf-8", "replace") if self._folder.log.exists() else ""
+        parts = [f"exit code {exit_code}", message, *log.splitlines()[-_EVIDENCE_LINES:]]
+        return "\n".join(part for part in parts if part)
