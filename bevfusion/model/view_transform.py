@@ -73,6 +73,9 @@ class _LiftSplat(nn.Module):
         downsample: 2 halves the BEV map by convolutions, 1 leaves it.
     """
 
+    # mmdet3d truncates, which draws points from outside into the cells of the lower borders.
+    number_cell = staticmethod(torch.floor)
+
     def __init__(  # noqa: PLR0913 - the keys of the model config
         self,
         *,
@@ -131,7 +134,7 @@ class _LiftSplat(nn.Module):
             (B, N, fH, fW, D) int64 into the flattened (B, Z, X, Y) cells.
         """
         scaled = (self.frustum_in_lidar(rig) - (self.bx - self.dx / 2.0)) / self.dx
-        cell = torch.floor(scaled).long()
+        cell = self.number_cell(scaled).long()
         x, y, z = cell.unbind(-1)
         nx, ny, nz = self.cells
         inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny) & (z >= 0) & (z < nz)
