@@ -16,7 +16,7 @@ from bevfusion.spec.leaf import Block, Leaf, Member, members
 from bevfusion.spec.values import Mismatch, convert
 from bevfusion.spec.yaml_files import parse_text, read_mapping
 
-__all__ = ["load_convert_spec", "load_spec", "parse_spec"]
+__all__ = ["load_convert_spec", "load_spec", "parse_spec", "peek"]
 
 OVERRIDE = "command line"
 T = TypeVar("T")
@@ -51,6 +51,20 @@ def load_convert_spec(path: Path, overrides: Sequence[str] = ()) -> ConvertSpec:
     """
     reader = _Reader.open(path, overrides, ConvertSpec)
     return reader.conclude(reader.read(ConvertSpec), [])
+
+
+def peek(path: Path, overrides: Sequence[str], key: str) -> Any:
+    """What a spec says about one key, nothing else being looked at; None when it cannot be known."""
+    for override in reversed(overrides):
+        if override.startswith(f"{key}="):
+            return override.partition("=")[2]
+    try:
+        found: Any = read_mapping(path)
+    except SpecError:
+        return None
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def parse_spec(mapping: Mapping[str, Any], kind: type[T], source: str) -> T:

@@ -1,0 +1,1 @@
+"""The commands of ``bevfusion``; each loads what it needs only when it is run."""
