@@ -43,7 +43,8 @@ def evaluate(
     Returns:
         ``<prefix>/<class>_<3D|BEV|2D>_<AP11|AP40>_<easy|moderate|hard>_<strict|loose>``, with KITTI also
         ``AOS``; for several classes their mean as class ``Overall``, whose strict values also stand under
-        TAO's shorter name without the last part; where tao3d judges ``person``, the headline as ``AP11``.
+        TAO's shorter name without the last part. With tao3d also ``AP11``, the headline: the value of
+        ``person``, or the mean over the classes if ``person`` is not judged.
 
     Raises:
         DataError: labels and detections are not of equally many frames.
@@ -59,8 +60,7 @@ def evaluate(
         if measure == Measure.IMAGE and has_orientation:
             scores[f"{subject}_AOS_AP11_{rest}"] = curve.aos11
             scores[f"{subject}_AOS_AP40_{rest}"] = curve.aos40
-    scores |= _overall(scores)
-    return scores | ({"AP11": scores[HEADLINE]} if HEADLINE in scores else {})
+    return scores | _overall(scores) | _headline(scores)
 
 
 def curves(
@@ -175,3 +175,10 @@ def _overall(scores: dict[str, float]) -> dict[str, float]:
     means = {key: float(np.mean(values)) for key, values in groups.items() if len(values) > 1}
     short = {key.removesuffix("_strict"): value for key, value in means.items() if key.endswith("_strict")}
     return means | short
+
+
+def _headline(scores: dict[str, float]) -> dict[str, float]:
+    """Name the one number that tuning follows."""
+    prefix, what = HEADLINE.split("person")
+    every = [value for key, value in scores.items() if key.startswith(prefix) and key.endswith(what)]
+    return {"AP11": scores.get(HEADLINE, float(np.mean(every)))} if every else {}
