@@ -1,0 +1,329 @@
+"""One parameter on its way from a schema leaf to a closed dimension of the search.
+
+Rules, each of them shown in the parameter's ``source``:
+
+* Scale: as said by a file, a flag or the schema; else logarithmic when ``low > 0`` and ``high / low >= 100``.
+* An interval from zero whose default lies at a hundredth of its upper bound or below is searched on a
+  logarithmic scale from a hundredth of the default, unless a file or flag said the lower bound.
+* Where zero itself is excluded (``> 0``), the interval starts at a hundredth of the default.
+* ``around-default`` closes an open end at ten times (float) or four times (int) the default, or
+  at that part of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from automl.schema.conditions import Clause
+from automl.schema.leaves import Leaf, LeafType
+from automl.space import Condition, Parameter, ParameterKind
+from automl.types import ParamValue
+
+__all__ = ["LOG_RATIO", "Draft", "NotSearchableError", "draft_of_leaf", "freeze"]
+
+LOG_RATIO = 100.0
+_FLOAT_REACH, _INT_REACH = 10.0, 4.0
+_MAX_SUBSET_OPTIONS = 6
+
+
+class NotSearchableError(Exception):
+    """A leaf that cannot become a dimension; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A dimension under construction: an interval, or choices.
+
+    Attributes:
+        leaf: the schema's leaf; of an element of a list, a leaf made for the element.
+        low: inclusive; ``-inf`` while open.
+        high: inclusive; ``inf`` while open.
+        unit: what all values are multiples of.
+        base: what all values are powers of.
+        excludes_zero: whether ``low`` stands for "anything above zero".
+        is_low_said: whether a file or flag gave ``low``.
+        notes: what was done to it, for people.
+    """
+
+    name: str
+    leaf: Leaf
+    default: Any
+    low: float = -math.inf
+    high: float = math.inf
+    log: bool | None = None
+    step: float | None = None
+    unit: float | None = None
+    base: float | None = None
+    choices: tuple[ParamValue, ...] = ()
+    weights: tuple[float, ...] | None = None
+    condition: Condition | None = None
+    excludes_zero: bool = False
+    is_low_said: bool = False
+    source: str = "schema"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_int(self) -> bool:
+        """Whether only whole numbers count."""
+        return self.leaf.type is LeafType.INT
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an end of the interval is still infinite."""
+        return not self.choices and not (math.isfinite(self.low) and math.isfinite(self.high))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to choose from."""
+        return not self.choices and self.low > self.high
+
+    def above(self, bound: float, *, strictly: bool) -> Draft:
+        """The part above a bound."""
+        least = self._next(bound, 1) if strictly else bound
+        if least <= self.low:
+            return self
+        return replace(self, low=least, excludes_zero=strictly and bound == 0 and not self.is_int)
+
+    def below(self, bound: float, *, strictly: bool) -> Draft:
+        """The part below a bound."""
+        return replace(self, high=min(self.high, self._next(bound, -1) if strictly else bound))
+
+    def _next(self, bound: float, direction: int) -> float:
+        if self.is_int:
+            return math.floor(bound) + 1 if direction > 0 else math.ceil(bound) - 1
+        return math.nextafter(bound, direction * math.inf)
+
+    def with_note(self, note: str) -> Draft:
+        """The same with one more thing told."""
+        return replace(self, notes=(*self.notes, note))
+
+    def on_grid(self) -> Draft:
+        """The same with its ends on multiples of the unit, and its upper end a whole number of steps away."""
+        if self.is_open or self.choices:
+            return self
+        if self.base:
+            return self._powers(self.base)
+        low, high = self.low, self.high
+        if self.unit:
+            low = math.ceil(low / self.unit) * self.unit
+        if self.step:
+            high = low + math.floor((high - low) / self.step + 1e-9) * self.step
+        return replace(self, low=low, high=high)
+
+    def _powers(self, base: float) -> Draft:
+        least = self.low if self.low > 0 else min(1.0, self.high)
+        exponents = range(math.floor(math.log(least, base)), math.ceil(math.log(self.high, base)) + 1)
+        powers = (int(base**e) if self.is_int and e >= 0 else base**e for e in exponents)
+        fine = tuple(power for power in powers if least <= power <= self.high)
+        return replace(self, choices=fine, low=1.0, high=0.0)
+
+    def closed_around_default(self) -> Draft:
+        """The same with open ends closed by the rule; unchanged when the default gives no scale."""
+        if not self.is_open or not isinstance(self.default, int | float) or not self.default:
+            return self
+        reach = _INT_REACH if self.is_int else _FLOAT_REACH
+        ends = sorted((self.default / reach, self.default * reach))
+        low = self.low if math.isfinite(self.low) else ends[0]
+        high = self.high if math.isfinite(self.high) else ends[1]
+        if self.is_int:
+            low, high = math.ceil(low), math.floor(high)
+        if low >= high:
+            return self  # a sentinel such as -1 says nothing about size
+        return replace(self, low=low, high=high).with_note(f"closed around the default {self.default:g}")
+
+    def with_scale(self) -> Draft:
+        """The same with its scale decided."""
+        if self.choices:
+            return replace(self, log=False)
+        draft = self._without_zero()
+        if draft.log is None:
+            is_wide = draft.low > 0 and draft.high / draft.low >= LOG_RATIO and draft.step is None
+            draft = replace(draft, log=is_wide)
+        if draft.log and (draft.low <= 0 or draft.step is not None):
+            draft = replace(draft, log=False)
+        return draft
+
+    def _without_zero(self) -> Draft:
+        is_at_zero = self.excludes_zero or (self.low == 0 and not self.is_low_said and not self.is_int)
+        if not is_at_zero or (self.log is False and not self.excludes_zero) or self.step is not None:
+            return self
+        default = self.default if isinstance(self.default, int | float) and self.default > 0 else None
+        if default and (self.high / default >= LOG_RATIO or self.excludes_zero or self.log):
+            low = min(default, self.high) / LOG_RATIO
+            is_log = self.log if self.log is not None else self.high / default >= LOG_RATIO
+            return replace(self, low=low, log=is_log, excludes_zero=False).with_note(
+                f"from a hundredth of the default {default:g}"
+            )
+        if self.excludes_zero:
+            return replace(self, low=self.high / 1000, excludes_zero=False).with_note(
+                "from a thousandth of high, as zero is excluded"
+            )
+        return self
+
+    def finished(self) -> Parameter:
+        """The closed dimension."""
+        note = "; ".join((self.source, *self.notes))
+        default = freeze(self.default)
+        if self.choices:
+            is_bool = set(self.choices) == {True, False} and all(isinstance(c, bool) for c in self.choices)
+            kind = ParameterKind.BOOL if is_bool else ParameterKind.CATEGORICAL
+            return Parameter(
+                self.name,
+                kind,
+                choices=self.choices,
+                weights=self.weights,
+                default=default,
+                condition=self.condition,
+                source=note,
+            )
+        cast = int if self.is_int else float
+        return Parameter(
+            self.name,
+            ParameterKind.INT if self.is_int else ParameterKind.FLOAT,
+            low=cast(self.low),
+            high=cast(self.high),
+            log=bool(self.log),
+            step=self.step,
+            default=default,
+            condition=self.condition,
+            source=note,
+        )
+
+
+def freeze(value: Any) -> ParamValue:
+    """A list as a tuple, all else as it is."""
+    return tuple(freeze(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def draft_of_leaf(leaf: Leaf, default: Any, fields: Mapping[str, Any]) -> tuple[Draft, ...]:
+    """The dimensions of a leaf after what files and flags said: one, or one for each element of a list.
+
+    Args:
+        leaf: the schema's leaf.
+        default: its value in the default spec.
+        fields: low, high, log, step, choices, weights as said; already checked against the leaf.
+
+    Raises:
+        NotSearchableError: the leaf has neither choices nor a size.
+    """
+    draft = Draft(leaf.name, leaf, default)
+    if "choices" in fields:
+        weights = tuple(fields["weights"]) if "weights" in fields else None
+        return (replace(draft, choices=tuple(freeze(c) for c in fields["choices"]), weights=weights),)
+    if leaf.type is LeafType.BOOL:
+        return (replace(draft, choices=(False, True)),)
+    if leaf.type.is_list:
+        return _drafts_of_list(draft)
+    if leaf.enum and not leaf.is_loose:
+        return (_draft_of_enum(draft),)
+    if leaf.type.is_number:
+        return (_draft_of_number(draft, fields),)
+    raise NotSearchableError(f"a {leaf.type} without choices: give some with --param {leaf.name}=a,b")
+
+
+def _draft_of_enum(draft: Draft) -> Draft:
+    leaf = draft.leaf
+    weights = leaf.option_weights or (1.0,) * len(leaf.enum)
+    fine = [
+        (option, weight)
+        for option, weight in zip(leaf.enum, weights, strict=True)
+        if all(
+            c.allows(option)
+            for c in leaf.math_cond
+            if c.operand is not None and isinstance(option, int | float)
+        )
+    ]
+    if len(fine) < 2:
+        raise NotSearchableError("its enum leaves nothing to choose")
+    return replace(
+        draft,
+        choices=tuple(freeze(option) for option, _ in fine),
+        weights=tuple(weight for _, weight in fine) if leaf.option_weights else None,
+    )
+
+
+def _drafts_of_list(draft: Draft) -> tuple[Draft, ...]:
+    leaf, default = draft.leaf, draft.default
+    if leaf.type is LeafType.OPTIONAL_LIST and leaf.enum:
+        return (replace(draft, choices=((), freeze(leaf.enum))),)
+    if leaf.type is LeafType.SUBSET_LIST and 0 < len(leaf.enum) <= _MAX_SUBSET_OPTIONS:
+        sizes = range(0 if not default else 1, len(leaf.enum) + 1)
+        subsets = itertools.chain.from_iterable(itertools.combinations(leaf.enum, size) for size in sizes)
+        return (replace(draft, choices=tuple(subsets)),)
+    if isinstance(leaf.minimum, tuple) and isinstance(leaf.maximum, tuple) and isinstance(default, Sequence):
+        return tuple(
+            _draft_of_element(draft, i)
+            for i in range(min(len(default), len(leaf.minimum), len(leaf.maximum)))
+        )
+    raise NotSearchableError(
+        f"a list without element bounds: give choices with --param '{leaf.name}=[..],[..]'"
+    )
+
+
+def _draft_of_element(draft: Draft, index: int) -> Draft:
+    leaf, name = draft.leaf, f"{draft.name}[{index}]"
+    assert isinstance(leaf.minimum, tuple)
+    assert isinstance(leaf.maximum, tuple)
+    is_int = all(isinstance(item, int) for item in draft.default)
+    element = replace(
+        leaf,
+        name=name,
+        type=LeafType.INT if is_int else LeafType.FLOAT,
+        minimum=leaf.minimum[index],
+        maximum=leaf.maximum[index],
+        default=draft.default[index],
+    )
+    return _draft_of_number(Draft(name, element, draft.default[index]), {})
+
+
+def _draft_of_number(draft: Draft, fields: Mapping[str, Any]) -> Draft:
+    leaf = draft.leaf
+    assert not isinstance(leaf.minimum, tuple)
+    assert not isinstance(leaf.maximum, tuple)
+    low, high = fields.get("low", leaf.minimum), fields.get("high", leaf.maximum)
+    if draft.is_int:
+        low, high = (
+            (math.ceil(low) if math.isfinite(low) else low),
+            (math.floor(high) if math.isfinite(high) else high),
+        )
+    draft = replace(
+        draft,
+        low=low,
+        high=high,
+        log=fields.get("log", leaf.log),
+        step=fields.get("step"),
+        is_low_said="low" in fields,
+    )
+    for clause in leaf.math_cond:
+        if clause.operand is not None:
+            draft = _limited(draft, clause, clause.operand)
+    return draft
+
+
+def _limited(draft: Draft, clause: Clause, operand: float) -> Draft:
+    """The part of an interval that fulfils a clause, by construction."""
+    match clause.operator:
+        case ">" | ">=":
+            return draft.above(operand, strictly=clause.operator == ">")
+        case "<" | "<=":
+            return draft.below(operand, strictly=clause.operator == "<")
+        case "!=" if draft.low <= operand <= draft.high:
+            is_upper = not isinstance(draft.default, int | float) or draft.default >= operand
+            side = draft.above(operand, strictly=True) if is_upper else draft.below(operand, strictly=True)
+            return replace(side, excludes_zero=False).with_note(f"the default's side of {operand:g}")
+        case "==":
+            raise NotSearchableError(f"its math_cond leaves {operand:g} alone")
+        case "/" if draft.leaf.depends_on:
+            raise NotSearchableError(f"is computed: {' '.join(draft.leaf.depends_on)} / {operand:g}")
+        case "/":
+            return replace(
+                draft, unit=operand, step=operand * max(1, math.ceil((draft.step or 0.0) / operand))
+            )
+        case "^":
+            return replace(draft, base=operand)
+        case _:
+            return draft
