@@ -34,10 +34,10 @@ class ImgBackboneSpec:
     qk_scale: float | None = leaf(
         None, "Scale of the attention logits; null means 1/sqrt(channels per head).", low=1e-4, high=100.0
     )
-    drop_rate: float = leaf(0.0, "Dropout of features.", low=0.0, high=0.9, automl=True)
-    attn_drop_rate: float = leaf(0.0, "Dropout of attention weights.", low=0.0, high=0.9, automl=True)
+    drop_rate: float = leaf(0.0, "Dropout of features.", low=0.0, high=0.5, automl=True)
+    attn_drop_rate: float = leaf(0.0, "Dropout of attention weights.", low=0.0, high=0.5, automl=True)
     drop_path_rate: float = leaf(
-        0.2, "Probability of skipping the last block.", low=0.0, high=0.9, automl=True
+        0.2, "Probability of skipping the last block.", low=0.0, high=0.5, automl=True
     )
     patch_norm: bool = leaf(True, "Whether patches are normalised after embedding.")
     out_indices: tuple[int, ...] = leaf(

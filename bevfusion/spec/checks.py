@@ -38,6 +38,10 @@ def find_warnings(spec: ExperimentSpec) -> list[Fault]:
     if parts.test_dataset.ann_file and parts.test_dataset.ann_file == parts.val_dataset.ann_file:
         message = "validation and test read the same frames: the test figure is chosen, not measured"
         found.append(Fault(message, "dataset.test_dataset.ann_file", "use a part that nothing was chosen on"))
+    train = spec.train
+    if train.validation_interval > train.num_epochs:
+        message = f"no validation within {train.num_epochs} epochs: the training ends without a figure"
+        found.append(Fault(message, "train.validation_interval", f"choose at most {train.num_epochs}"))
     return found
 
 

@@ -39,7 +39,7 @@ class TrainSplitSpec(SplitSpec):
         "Frames per process and step. Fewer make noisier gradients but more steps per epoch; memory grows in"
         " proportion.",
         low=1,
-        high=64,
+        high=32,
         automl=True,
         log=True,
         popular=True,
@@ -57,20 +57,20 @@ class AugmentationSpec:
         0.785398,
         "The scene turns about z by an angle uniform in +-this.",
         low=0.0,
-        high=3.141593,
+        high=1.570796,
         automl=True,
     )
     scale: float = leaf(
-        0.1, "The scene is scaled by a factor uniform in 1 +- this.", low=0.0, high=0.5, automl=True
+        0.1, "The scene is scaled by a factor uniform in 1 +- this.", low=0.0, high=0.3, automl=True
     )
     translation_m: float = leaf(
-        0.5, "Standard deviation of a normal shift along each axis.", low=0.0, high=5.0, automl=True
+        0.5, "Standard deviation of a normal shift along each axis.", low=0.0, high=2.0, automl=True
     )
     image_resize: float = leaf(
         0.15, "The image scale of evaluation is multiplied by 1 +- this.", low=0.0, high=0.5, automl=True
     )
     image_rotation_deg: float = leaf(
-        5.4, "The image turns by an angle uniform in +-this.", low=0.0, high=45.0, automl=True
+        5.4, "The image turns by an angle uniform in +-this.", low=0.0, high=15.0, automl=True
     )
     image_flip: bool = leaf(True, "Whether every second image is mirrored left to right.", automl=True)
 

@@ -37,6 +37,7 @@ def derive_experiment(spec: ExperimentSpec) -> tuple[ExperimentSpec, list[Fault]
     """As `derive`, but hands the contradictions back, so that a caller can name the file they came from."""
     grid, faults = measure_scene(spec.model)
     settled = _Settled(spec, faults=[*check_experiment(spec), *faults])
+    _settle_camera(settled)
     _settle_channels(settled, grid)
     if grid is not None:
         _settle_scene(settled, grid)
@@ -66,56 +67,48 @@ class _Settled:
         if self.given(key) in (None, ""):
             self.values[key] = value
 
-    def settle(self, key: str, value: Any, reason: str) -> None:
-        """Use ``value``; anything else given is a contradiction with ``reason``."""
+    def settle(self, part: str, value: Any, reason: str) -> None:
+        """Use ``value`` for a key of the model; anything else given is a contradiction with ``reason``."""
+        key = f"model.{part}"
         given = self.given(key)
         if given is None:
             self.values[key] = value
         elif not _agree(given, value):
-            self.faults.append(
-                Fault(
-                    f"{_show(given)} contradicts {_show(value)}, which follows from {reason}",
-                    key,
-                    "leave it null",
-                )
-            )
+            message = f"{_show(given)} contradicts {_show(value)}, which follows from {reason}"
+            self.faults.append(Fault(message, key, "leave it null"))
 
 
 def _settle_channels(settled: _Settled, grid: SceneGrid | None) -> None:
     spec, model = settled.spec, settled.spec.model
-    encoder, neck = model.pts_middle_encoder, model.img_neck
-    settled.settle(
-        "model.pts_voxel_encoder.num_features", spec.dataset.point_cloud_dim, "dataset.point_cloud_dim"
-    )
-    settled.settle(
-        "model.pts_middle_encoder.in_channels", spec.dataset.point_cloud_dim, "dataset.point_cloud_dim"
-    )
-    if encoder.encoder_channels and encoder.encoder_channels[0]:
-        settled.settle(
-            "model.pts_middle_encoder.base_channels",
-            encoder.encoder_channels[0][0],
-            "the first of encoder_channels",
-        )
-    backbone = model.img_backbone
-    stages = tuple(backbone.embed_dims * 2**index for index in backbone.out_indices)
-    settled.settle("model.img_neck.in_channels", stages, "embed_dims and out_indices of model.img_backbone")
-    settled.settle("model.view_transform.in_channels", neck.out_channels, "model.img_neck.out_channels")
-    settled.settle(
-        "model.pts_neck.in_channels", model.pts_backbone.out_channels, "model.pts_backbone.out_channels"
-    )
-    settled.settle(
-        "model.bbox_head.in_channels", sum(model.pts_neck.out_channels), "model.pts_neck.out_channels"
-    )
+    encoder, backbone, neck = model.pts_middle_encoder, model.pts_backbone, model.pts_neck
+    for part in ("pts_voxel_encoder.num_features", "pts_middle_encoder.in_channels"):
+        settled.settle(part, spec.dataset.point_cloud_dim, "dataset.point_cloud_dim")
+    for first in encoder.encoder_channels[:1]:
+        settled.settle("pts_middle_encoder.base_channels", first[0], "the first of encoder_channels")
+    settled.settle("pts_neck.in_channels", backbone.out_channels, "model.pts_backbone.out_channels")
+    settled.settle("bbox_head.in_channels", sum(neck.out_channels), "model.pts_neck.out_channels")
     if grid is None:
         return
-    lidar = encoder.output_channels * grid.encoded[2]
-    reason = (
-        f"output_channels {encoder.output_channels} x {grid.encoded[2]} slices of model.pts_middle_encoder"
-    )
-    settled.settle("model.fusion_layer.in_channels", (model.view_transform.out_channels, lidar), reason)
+    slices = grid.encoded[2]
+    lidar = encoder.output_channels * slices
+    reason = f"output_channels {encoder.output_channels} x {slices} slices of model.pts_middle_encoder"
+    settled.settle("fusion_layer.in_channels", (model.view_transform.out_channels, lidar), reason)
     if spec.input_modality.use_camera:
         lidar, reason = model.fusion_layer.out_channels, "model.fusion_layer.out_channels"
-    settled.settle("model.pts_backbone.in_channels", lidar, reason)
+    settled.settle("pts_backbone.in_channels", lidar, reason)
+
+
+def _settle_camera(settled: _Settled) -> None:
+    model, view = settled.spec.model, settled.spec.model.view_transform
+    backbone, neck = model.img_backbone, model.img_neck
+    channels = tuple(backbone.embed_dims * 2**index for index in backbone.out_indices)
+    settled.settle("img_neck.in_channels", channels, "embed_dims and out_indices of model.img_backbone")
+    settled.settle("view_transform.in_channels", neck.out_channels, "model.img_neck.out_channels")
+    if stages := backbone.out_indices[neck.start_level :]:
+        stride = SWIN_PATCH_PX * 2 ** stages[0]
+        feature = tuple(edge // stride for edge in view.image_size)
+        reason = f"image_size {_show(view.image_size)} / {stride}"
+        settled.settle("view_transform.feature_size", feature, reason)
 
 
 def _settle_scene(settled: _Settled, grid: SceneGrid) -> None:
@@ -124,17 +117,12 @@ def _settle_scene(settled: _Settled, grid: SceneGrid) -> None:
     reason = f"range {_show(extent)} and voxel size {_show(model.voxel_size)}"
     # TAO counts the extra slice along z in grid_size as well; both ways of counting mean the same grid.
     size = grid.sparse_shape if model.grid_size == grid.sparse_shape else grid.cells
-    settled.settle("model.grid_size", size, reason)
-    settled.settle("model.pts_middle_encoder.sparse_shape", grid.sparse_shape, f"{reason}, one more along z")
-    for axis, key in enumerate(("model.view_transform.xbound", "model.view_transform.ybound")):
+    settled.settle("grid_size", size, reason)
+    settled.settle("pts_middle_encoder.sparse_shape", grid.sparse_shape, f"{reason}, one more along z")
+    for axis, key in enumerate(("view_transform.xbound", "view_transform.ybound")):
         # The camera's cells must come out on those that leave the sparse encoder.
         step = round((extent[axis + 3] - extent[axis]) / grid.encoded[axis] / view.downsample, 9)
         settled.settle(key, (extent[axis], extent[axis + 3], step), f"{reason} at the LiDAR's stride")
-    stride = SWIN_PATCH_PX * 2 ** model.img_backbone.out_indices[model.img_neck.start_level]
-    feature = tuple(edge // stride for edge in view.image_size)
-    settled.settle(
-        "model.view_transform.feature_size", feature, f"image_size {_show(view.image_size)} / {stride}"
-    )
     (x0, y0, z0, x1, y1, z1), (dx, dy), height = extent, grid.bev_cell_m, extent[5] - extent[2]
     room = (x0 - dx, y0 - dy, z0 - height, x1 + dx, y1 + dy, z1 + height)
     settled.fill("model.post_center_range", tuple(round(edge, 6) for edge in room))
@@ -142,16 +130,15 @@ def _settle_scene(settled: _Settled, grid: SceneGrid) -> None:
 
 def _settle_head(settled: _Settled) -> None:
     head = settled.spec.model.bbox_head
-    settled.settle("model.bbox_head.num_classes", len(settled.spec.dataset.classes), "dataset.classes")
-    for key in ("self_attn_cfg.embed_dims", "cross_attn_cfg.embed_dims", "ffn_cfg.embed_dims"):
-        settled.settle(f"model.bbox_head.decoder_layer.{key}", head.hidden_channel, "hidden_channel")
-    key = "model.bbox_head.decoder_layer.pos_encoding_cfg.num_pos_feats"
-    settled.settle(key, head.hidden_channel, "hidden_channel")
+    settled.settle("bbox_head.num_classes", len(settled.spec.dataset.classes), "dataset.classes")
+    parts = ("self_attn_cfg.embed_dims", "cross_attn_cfg.embed_dims", "ffn_cfg.embed_dims")
+    for part in (*parts, "pos_encoding_cfg.num_pos_feats"):
+        settled.settle(f"bbox_head.decoder_layer.{part}", head.hidden_channel, "hidden_channel")
     code = CODE_SIZES[head.bbox_coder.type]
     reason = f"bbox_coder.type {head.bbox_coder.type}"
-    settled.settle("model.bbox_head.bbox_coder.code_size", code, reason)
+    settled.settle("bbox_head.bbox_coder.code_size", code, reason)
     # Centre, height and size take six numbers; each angle takes its sine and cosine.
-    settled.settle("model.bbox_head.common_heads.rot", (code - 6, 2), reason)
+    settled.settle("bbox_head.common_heads.rot", (code - 6, 2), reason)
     settled.fill("model.bbox_head.code_weights", (1.0,) * code)
     if head.code_weights is not None and len(head.code_weights) != code:
         found = f"{len(head.code_weights)} weights for {code} box numbers of {head.bbox_coder.type}"

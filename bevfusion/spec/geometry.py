@@ -37,6 +37,8 @@ class SceneGrid:
 
 def count_cells(low: float, high: float, step: float) -> int | None:
     """Cells of size ``step`` between two bounds; None when they do not fill the interval exactly."""
+    if step <= 0:
+        return None
     exact = (high - low) / step
     count = round(exact)
     return count if count >= 1 and abs(exact - count) <= TOLERANCE else None

@@ -45,7 +45,7 @@ class AttentionSpec:
 
     embed_dims: int | None = leaf(None, "Channels; null takes hidden_channel.", low=4, high=1024)
     num_heads: int = leaf(8, "Heads.", low=1, high=64)
-    dropout: float = leaf(0.1, "Dropout of attention weights.", low=0.0, high=0.9, automl=True)
+    dropout: float = leaf(0.1, "Dropout of attention weights.", low=0.0, high=0.5, automl=True)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class FfnSpec:
     embed_dims: int | None = leaf(None, "Channels; null takes hidden_channel.", low=4, high=1024)
     feedforward_channels: int = leaf(256, "Hidden channels.", low=4, high=4096)
     num_fcs: int = leaf(2, "Layers.", low=2, high=8)
-    ffn_drop: float = leaf(0.1, "Dropout.", low=0.0, high=0.9, automl=True)
+    ffn_drop: float = leaf(0.1, "Dropout.", low=0.0, high=0.5, automl=True)
     act_cfg: ActCfg = block(ActCfg, "Activation.", automl=False)
 
 
@@ -153,7 +153,7 @@ class FocalLossSpec:
     gamma: float = leaf(2.0, "Focus on hard proposals.", low=0.0, high=5.0)
     alpha: float = leaf(0.25, "Weight of positives.", low=0.0, high=1.0)
     reduction: str = leaf("mean", "How proposals are joined.", choices=("mean",))
-    loss_weight: float = leaf(1.0, "Weight of this loss.", low=0.01, high=10.0, automl=True, log=True)
+    loss_weight: float = leaf(1.0, "Weight of this loss.", low=0.05, high=5.0, automl=True, log=True)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class HeatmapLossSpec:
 
     type: str = leaf("mmdet.GaussianFocalLoss", "Loss.", choices=("mmdet.GaussianFocalLoss",))
     reduction: str = leaf("mean", "How cells are joined.", choices=("mean",))
-    loss_weight: float = leaf(1.0, "Weight of this loss.", low=0.01, high=10.0, automl=True, log=True)
+    loss_weight: float = leaf(1.0, "Weight of this loss.", low=0.05, high=5.0, automl=True, log=True)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class L1LossSpec:
 
     type: str = leaf("mmdet.L1Loss", "Loss.", choices=("mmdet.L1Loss",))
     reduction: str = leaf("mean", "How numbers are joined.", choices=("mean",))
-    loss_weight: float = leaf(0.25, "Weight of this loss.", low=0.01, high=10.0, automl=True, log=True)
+    loss_weight: float = leaf(0.25, "Weight of this loss.", low=0.05, high=5.0, automl=True, log=True)
 
 
 @dataclass(frozen=True)
@@ -182,8 +182,8 @@ class BBoxHeadSpec:
     num_proposals: int = leaf(
         200,
         "Objects a frame can have at most; more raise recall and cost time.",
-        low=1,
-        high=1000,
+        low=5,
+        high=500,
         automl=True,
         log=True,
     )

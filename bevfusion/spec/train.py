@@ -24,7 +24,7 @@ class ClipGradSpec:
     """Upper limit of the gradient norm."""
 
     max_norm: float = leaf(
-        35.0, "Gradients longer than this are shortened to it.", low=0.01, high=1000.0, automl=True, log=True
+        35.0, "Gradients longer than this are shortened to it.", low=0.1, high=200.0, automl=True, log=True
     )
     norm_type: float = leaf(2.0, "Order of the norm.", low=1.0, high=10.0)
 
@@ -37,8 +37,8 @@ class OptimizerSpec:
     lr: float = leaf(
         2e-4,
         "Peak learning rate. The strongest single influence on AP11.",
-        low=1e-7,
-        high=1.0,
+        low=1e-6,
+        high=0.1,
         automl=True,
         log=True,
         math_cond="> 0.0",
@@ -47,8 +47,8 @@ class OptimizerSpec:
     weight_decay: float = leaf(
         0.01,
         "Decoupled weight decay (Loshchilov and Hutter, 2019).",
-        low=1e-8,
-        high=1.0,
+        low=1e-6,
+        high=0.5,
         automl=True,
         log=True,
         math_cond="> 0.0",
@@ -75,7 +75,7 @@ class ScheduleSpec:
         0.33333333, "Rate of the first step, as a part of the peak.", low=1e-4, high=1.0
     )
     eta_min_ratio: float = leaf(
-        1e-4, "Rate of the last step, as a part of the peak.", low=1e-6, high=0.9, automl=True, log=True
+        1e-4, "Rate of the last step, as a part of the peak.", low=1e-5, high=0.5, automl=True, log=True
     )
     momentum_cycle: bool = leaf(True, "Whether the first beta falls and returns as the rate rises and falls.")
     momentum_turn_fraction: float = leaf(
