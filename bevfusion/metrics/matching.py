@@ -117,12 +117,11 @@ class _Counts:
 def _scores_of_found(setting: Setting) -> Array:
     """First pass: each label takes the detection of highest score; scores of the finds that count."""
     pairs = _related(setting)
-    pairs = _ranked(pairs, setting.frames, -setting.scores[pairs.detection])
-    chosen, _ = _choose(pairs, setting.frames, setting.scores, np.array([_LOWEST_SCORE]))
-    counts = (setting.label_flags[pairs.label[chosen]] == COUNTED) & (
-        setting.detection_flags[pairs.detection[chosen]] == COUNTED
-    )
-    found: Array = setting.scores[pairs.detection[chosen[counts]]]
+    pairs, turns = _ranked(pairs, setting.frames, -setting.scores[pairs.detection])
+    chosen, _ = _choose(pairs, turns, setting.scores, np.array([_LOWEST_SCORE]))
+    label, detection = pairs.label[chosen], pairs.detection[chosen]
+    is_right = (setting.label_flags[label] == COUNTED) & (setting.detection_flags[detection] == COUNTED)
+    found: Array = setting.scores[detection[is_right]]
     return found
 
 
@@ -130,28 +129,24 @@ def _count(setting: Setting, thresholds: Array) -> _Counts:
     """Second pass: each label takes the detection of largest overlap, an ignored one only if it must."""
     pairs = _related(setting)
     ignored = setting.detection_flags[pairs.detection] == IGNORED
-    pairs = _ranked(pairs, setting.frames, np.where(ignored, 0.0, -pairs.overlap))
-    chosen, at = _choose(pairs, setting.frames, setting.scores, thresholds)
+    pairs, turns = _ranked(pairs, setting.frames, np.where(ignored, 0.0, -pairs.overlap))
+    chosen, at = _choose(pairs, turns, setting.scores, thresholds)
     label, detection = pairs.label[chosen], pairs.detection[chosen]
-    is_label, is_detection = (
-        setting.label_flags[label] == COUNTED,
-        setting.detection_flags[detection] == COUNTED,
-    )
+    is_label = setting.label_flags[label] == COUNTED
+    is_right = is_label & (setting.detection_flags[detection] == COUNTED)
+    similarity = _similarity(setting.label_alpha[label], setting.detection_alpha[detection])
 
     def tally(which: NDArray[np.bool_], weights: Array | None = None) -> Array:
         total = np.bincount(at[which], None if weights is None else weights[which], minlength=len(thresholds))
         return total.astype(np.float64)
 
-    is_right = is_label & is_detection
     blamable = (setting.detection_flags == COUNTED) & ~setting.is_excused
     shown = np.sort(setting.scores[blamable])
     return _Counts(
         right=tally(is_right),
         wrong=len(shown) - np.searchsorted(shown, thresholds) - tally(blamable[detection]),
         missed=np.count_nonzero(setting.label_flags == COUNTED) - tally(is_label),
-        similarity=tally(
-            is_right, _similarity(setting.label_alpha[label], setting.detection_alpha[detection])
-        ),
+        similarity=tally(is_right, similarity),
     )
 
 
@@ -161,20 +156,21 @@ def _related(setting: Setting) -> Pairs:
     return setting.pairs[np.flatnonzero(keep)]
 
 
-def _ranked(pairs: Pairs, frames: Indices, dislike: Array) -> Pairs:
-    """Sort by turn (k-th label of its frame), label, dislike and at last the order of detections."""
-    return pairs[np.lexsort((pairs.detection, dislike, pairs.label, _turns(pairs.label, frames)))]
+def _ranked(pairs: Pairs, frames: Indices, dislike: Array) -> tuple[Pairs, Indices]:
+    """Sort by turn, label, dislike and at last, since sorting is stable, the order of detections.
+
+    Returns:
+        The pairs, and for each the turn of its label: 0 for those that choose first in their frame, then 1.
+    """
+    is_first = np.diff(pairs.label, prepend=-1) != 0
+    of_frame = frames[pairs.label[is_first]]
+    turn_of_label = np.arange(len(of_frame)) - np.searchsorted(of_frame, of_frame)
+    turns = turn_of_label[np.cumsum(is_first) - 1]
+    order = np.lexsort((dislike, pairs.label, turns))
+    return pairs[order], turns[order]
 
 
-def _turns(label: Indices, frames: Indices) -> Indices:
-    """Say which labels choose first, second, ... in their frame; (k,) for the label of each pair."""
-    labels, position = np.unique(label, return_inverse=True)
-    of_frame = frames[labels]
-    turns: Indices = (np.arange(len(labels)) - np.searchsorted(of_frame, of_frame))[position]
-    return turns
-
-
-def _choose(pairs: Pairs, frames: Indices, scores: Array, thresholds: Array) -> tuple[Indices, Indices]:
+def _choose(pairs: Pairs, turns: Indices, scores: Array, thresholds: Array) -> tuple[Indices, Indices]:
     """Let labels take the first detection in their list that is left and not below the threshold.
 
     Returns:
@@ -182,7 +178,6 @@ def _choose(pairs: Pairs, frames: Indices, scores: Array, thresholds: Array) -> 
     """
     candidates, detection = np.unique(pairs.detection, return_inverse=True)
     is_free = scores[candidates][:, None] >= thresholds
-    turns = _turns(pairs.label, frames)
     choices = [(np.zeros(0, np.intp), np.zeros(0, np.intp))]
     for turn in range(turns[-1] + 1 if len(turns) else 0):
         low, high = np.searchsorted(turns, [turn, turn + 1])
