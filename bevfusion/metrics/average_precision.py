@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from bevfusion.metrics.protocol import (
 
 __all__ = ["curves", "evaluate"]
 
+_logger = logging.getLogger(__name__)
 _REGION = frozenset({"dontcare"})
 
 
@@ -32,7 +34,7 @@ def evaluate(
     classes: Sequence[str] | None = None,
     protocol: str = "tao3d",
 ) -> dict[str, float]:
-    """Score detections in percent.
+    """Score detections in percent; warns of a class with too few labels for the rule to reach 100.
 
     Args:
         gt: labels of each frame, with neighbouring classes and DontCare regions where there are any.
@@ -60,6 +62,11 @@ def evaluate(
         if measure == Measure.IMAGE and has_orientation:
             scores[f"{subject}_AOS_AP11_{rest}"] = curve.aos11
             scores[f"{subject}_AOS_AP40_{rest}"] = curve.aos40
+        if key.endswith("_3D_moderate_strict") and curve.ap11_ceiling < 100.0:
+            _logger.warning(
+                "%s: %d labels count at moderate difficulty, so AP11 ends at %.1f (41 labels reach 100)",
+                *(subject, curve.num_labels, curve.ap11_ceiling),
+            )
     return scores | _overall(scores) | _headline(scores)
 
 

@@ -51,6 +51,11 @@ class Curve:
         return _mean_percent(self.precision, slice(0, SAMPLES, 4))
 
     @property
+    def ap11_ceiling(self) -> float:
+        """What ``ap11`` would be if every label were found and nothing else."""
+        return _mean_percent(np.ones(min(self.num_labels, SAMPLES)), slice(0, SAMPLES, 4))
+
+    @property
     def ap40(self) -> float:
         """Average precision in percent at recall 1/40, 2/40, ..., 1 (KITTI since 2019)."""
         return _mean_percent(self.precision, slice(1, SAMPLES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import warnings
@@ -11,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from people import Person, crowd, frame
 
 from bevfusion.errors import DataError, SpecError
 from bevfusion.metrics import FrameAnnotations, curves, evaluate
+from tests.bevfusion.metrics.people import Person, crowd, frame
 
 KEY = "TAO3D/person_{}_{}_moderate_strict"
 ONE_IN_ELEVEN = 100.0 / 11  # one label, found: only the first of the eleven samples is reached
@@ -46,6 +47,17 @@ def test_curves_hold_the_points_behind_the_average() -> None:
     np.testing.assert_allclose(curve.recall, np.arange(1, 7) / 8)
     np.testing.assert_allclose(curve.precision, [1, 2 / 3, 3 / 4, 4 / 5, 5 / 7, 6 / 8])
     assert curve.num_labels == 8
+
+
+@pytest.mark.parametrize(("people", "ceiling"), [(0, 0.0), (3, 100 / 11), (40, 1000 / 11), (41, 100.0)])
+def test_few_labels_lower_the_ceiling_and_are_warned_of(
+    people: int, ceiling: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = [frame(*[Person(i) for i in range(people)])]
+    with caplog.at_level(logging.WARNING):
+        assert evaluate(labels, labels)["AP11"] == pytest.approx(ceiling)
+    warned = f"TAO3D/person: {people} labels count at moderate difficulty, so AP11 ends at {ceiling:.1f}"
+    assert (warned in caplog.text) == (people < 41)
 
 
 @pytest.mark.parametrize("protocol", ["tao3d", "kitti"])

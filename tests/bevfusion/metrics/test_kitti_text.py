@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from people import Person, frame
 
 from bevfusion.errors import DataError
 from bevfusion.metrics import read_labels, read_predictions, write_predictions
+from tests.bevfusion.metrics.people import Person, frame
 
 LINE = "Pedestrian 0.10 1 -0.20 10.5 20 30 80 1.75 0.6 0.8 1.5 1.6 12 -0.08"
 
