@@ -44,6 +44,16 @@ class Calibration:
         matrix = self.lidar_to_rectified
         return np.asarray(points @ matrix[:, :3].T + matrix[:, 3])
 
+    def project(self, points: Floats) -> Doubles:
+        """Homogeneous pixels ``(u * depth, v * depth, depth)`` of points (..., 3) of the LiDAR frame."""
+        return np.asarray(self.to_camera(points) @ self.projections[2][:, :3].T + self.projections[2][:, 3])
+
+    def is_in_image(self, points: Floats) -> NDArray[np.bool_]:
+        """Which points (P, 3) of the LiDAR frame the camera sees, were nothing in between; (P,)."""
+        u, v, depth = self.project(points).T
+        inside = (u >= 0) & (v >= 0) & (u < WIDTH_PX * depth) & (v < HEIGHT_PX * depth)
+        return np.asarray(inside & (depth > NEAR_M))
+
     def image_bounds(self, corners: Floats) -> Doubles:
         """Image rectangle of boxes, not clipped to the image.
 
@@ -54,8 +64,7 @@ class Calibration:
             (N, 4) ``left, top, right, bottom`` in pixels of what lies in front of the camera;
             ``left > right`` where nothing does.
         """
-        matrix = self.projections[2]
-        shot = self.to_camera(corners) @ matrix[:, :3].T + matrix[:, 3]
+        shot = self.project(corners)
         first, last = shot[:, _EDGES[:, 0]], shot[:, _EDGES[:, 1]]
         # Edges that pass the camera are cut where they cross the near plane.
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -16,7 +16,7 @@ from bevfusion.demo.snapshot import Snapshot
 from bevfusion.demo.solids import surface_normals
 from bevfusion.demo.world import Scene
 
-__all__ = ["STEP_PX", "Picture", "photograph"]
+__all__ = ["STEP_PX", "Picture", "photograph", "windows"]
 
 Floats = NDArray[np.float32]
 # One ray serves 2 x 2 pixels: a quarter of the time, and the detector's input is smaller still.
@@ -47,7 +47,7 @@ def photograph(snapshot: Snapshot, scene: Scene, rng: Generator) -> Picture:
         rays,
         snapshot.solids,
         owner=snapshot.owner,
-        windows=_windows(snapshot, scene.calibration),
+        windows=windows(snapshot, scene.calibration, step_px=STEP_PX),
         ground_z_m=-LIDAR_HEIGHT_M,
     )
     colour = _sky(rays.directions.reshape(3, -1), scene)
@@ -70,9 +70,10 @@ def _column(values: ArrayLike) -> Floats:
     return np.asarray(values, np.float32)[:, None]
 
 
-def _windows(snapshot: Snapshot, calibration: Calibration) -> NDArray[np.int64]:
-    left, top, right, bottom = (calibration.image_bounds(snapshot.solids.corners()) / STEP_PX).T
-    height, width = HEIGHT_PX // STEP_PX, WIDTH_PX // STEP_PX
+def windows(snapshot: Snapshot, calibration: Calibration, *, step_px: int) -> NDArray[np.int64]:
+    """Rows and columns ``r0, r1, c0, c1`` (S, 4) of square patches in which each solid may show."""
+    left, top, right, bottom = (calibration.image_bounds(snapshot.solids.corners()) / step_px).T
+    height, width = HEIGHT_PX // step_px, WIDTH_PX // step_px
     rows = [np.clip(np.floor(top), 0, height), np.clip(np.ceil(bottom) + 1, 0, height)]
     columns = [np.clip(np.floor(left), 0, width), np.clip(np.ceil(right) + 1, 0, width)]
     return np.asarray(np.stack(rows + columns, axis=1), np.int64)

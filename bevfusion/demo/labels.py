@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bevfusion.demo.calibration import HEIGHT_PX, WIDTH_PX, Calibration
 from bevfusion.demo.camera import STEP_PX
 from bevfusion.demo.lidar import Sweep
-from bevfusion.demo.raycast import Hits
+from bevfusion.demo.raycast import GROUND, Hits
 from bevfusion.demo.snapshot import Snapshot
 
 __all__ = ["Label", "annotate"]
@@ -68,6 +68,8 @@ def annotate(snapshot: Snapshot, calibration: Calibration, hits: Hits, sweep: Sw
     """
     full = calibration.image_bounds(snapshot.corners())
     clipped = full.clip(0, np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX]) - 1)
+    seen = sweep.owner[calibration.is_in_image(sweep.points[:, :3])]
+    points = np.bincount(seen[seen != GROUND], minlength=len(snapshot.kinds))
     known: list[Label] = []
     regions: list[Label] = []
     for index, kind in enumerate(snapshot.kinds):
@@ -82,7 +84,7 @@ def annotate(snapshot: Snapshot, calibration: Calibration, hits: Hits, sweep: Sw
             _four(clipped[index]),
             *_box_in_camera(snapshot, calibration, index),
         )
-        is_measured = sweep.counts[index] >= MIN_POINTS and label.location[2] < LABEL_RANGE_M
+        is_measured = points[index] >= MIN_POINTS and label.location[2] < LABEL_RANGE_M
         (known if is_measured else regions).append(label)
     return known + [
         Label("DontCare", -1, -1, region.box_2d, (-1, -1, -1), (-1000, -1000, -1000), -10)

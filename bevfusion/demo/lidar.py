@@ -13,7 +13,7 @@ from bevfusion.demo.raycast import GROUND, Rays, cast
 from bevfusion.demo.snapshot import Snapshot
 from bevfusion.demo.solids import surface_normals
 
-__all__ = ["Sweep", "scan"]
+__all__ = ["Sweep", "directions", "scan", "windows"]
 
 # Like the HDL-64: beams stand closer above than below, where the ground is near.
 ELEVATIONS_RAD = np.radians(np.concatenate([np.linspace(2.2, -8.6, 34), np.linspace(-9.4, -22.9, 14)]))
@@ -30,22 +30,22 @@ class Sweep:
 
     Attributes:
         points: (P, 4) float32, x, y, z in metres (LiDAR frame) and intensity in 0..1.
-        counts: (T,) int, points on each thing of the snapshot.
+        owner: (P,) int, the thing of the snapshot that each point lies on, ``GROUND`` on the ground.
     """
 
     points: NDArray[np.float32]
-    counts: NDArray[np.int64]
+    owner: NDArray[np.int64]
 
 
 def scan(snapshot: Snapshot, rng: Generator) -> Sweep:
     """Cast every beam of one turn, with range noise, drop-out at range and at grazing incidence."""
     azimuths = np.arange(HALF_VIEW_RAD, -HALF_VIEW_RAD, -AZIMUTH_STEP_RAD) + rng.uniform(0, AZIMUTH_STEP_RAD)
-    rays = Rays(np.zeros(3, np.float32), _directions(azimuths))
+    rays = Rays(np.zeros(3, np.float32), directions(azimuths))
     hits = cast(
         rays,
         snapshot.solids,
         owner=snapshot.owner,
-        windows=_windows(snapshot.solids.corners(), azimuths),
+        windows=windows(snapshot.solids.corners(), azimuths),
         ground_z_m=-LIDAR_HEIGHT_M,
     )
     is_met = np.flatnonzero(hits.distance < MAX_RANGE_M)
@@ -60,18 +60,26 @@ def scan(snapshot: Snapshot, rng: Generator) -> Sweep:
     noisy_m = range_m + rng.normal(0, RANGE_NOISE_M, len(range_m))
     intensity = np.clip(echo * rng.uniform(0.85, 1.15, len(echo)), 0, 0.99).round(2)
     points = np.stack([*(ahead * noisy_m), intensity], axis=1)[is_back]
-    owner = snapshot.owner[solid[is_back & ~on_ground]]
-    return Sweep(points.astype(np.float32), np.bincount(owner, minlength=len(snapshot.kinds)))
+    owner = np.where(on_ground, GROUND, snapshot.owner[solid])[is_back]
+    return Sweep(points.astype(np.float32), owner)
 
 
-def _directions(azimuths: NDArray[np.float64]) -> NDArray[np.float32]:
+def directions(azimuths: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Unit vectors (3, beams, A) of all beams at the azimuths (A,), radians to the left of ``x``."""
     up, around = np.meshgrid(ELEVATIONS_RAD, azimuths, indexing="ij")
     flat = np.cos(up)
     return np.asarray(np.stack([flat * np.cos(around), flat * np.sin(around), np.sin(up)]), np.float32)
 
 
-def _windows(corners: NDArray[np.float32], azimuths: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Columns between a solid's extreme corners; all rows, since heights are not extreme at corners."""
+def windows(corners: NDArray[np.float32], azimuths: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rows and columns ``r0, r1, c0, c1`` (S, 4) in which a beam may meet each solid.
+
+    Columns lie between the extreme corners; heights are not extreme at corners, so all rows are taken.
+
+    Args:
+        corners: (S, 8, 3) LiDAR frame.
+        azimuths: (A,) falling, radians to the left of ``x``.
+    """
     bearing = np.arctan2(corners[..., 1], corners[..., 0])
     # The columns go from left to right, so bearings fall.
     first = np.searchsorted(-azimuths, -bearing.max(1))

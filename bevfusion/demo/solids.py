@@ -136,7 +136,9 @@ def entry_distance(start: Floats, direction: Floats, round_axes: int) -> Floats:
         round_axes: 0 box, 2 cylinder, 3 ellipsoid, as in :class:`Solids`.
     """
     enter, leave = np.float32(-np.inf), np.float32(np.inf)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # A ray parallel to a face would divide zero by zero.
+    direction = np.where(direction == 0, np.float32(1e-15), direction)
+    with np.errstate(invalid="ignore"):
         if round_axes:
             o, d = start[:round_axes], direction[:round_axes]
             square, middle, offset = (d * d).sum(0), (o * d).sum(0), (o * o).sum(0) - 1
