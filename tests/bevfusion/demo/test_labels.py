@@ -106,16 +106,11 @@ def test_boxes_hold_the_points_of_their_person(moments):
         snapshot, sweep = moment.snapshot, moment.sweep
         for index in np.flatnonzero([kind is Kind.PERSON for kind in snapshot.kinds]):
             offset = sweep.points[sweep.owner == index, :3] - snapshot.centres[index]
-            cos, sin = np.cos(snapshot.headings[index]), np.sin(snapshot.headings[index])
-            turned = np.stack(
-                [
-                    cos * offset[:, 0] + sin * offset[:, 1],
-                    cos * offset[:, 1] - sin * offset[:, 0],
-                    offset[:, 2],
-                ],
-                1,
-            )
-            inside += int((abs(turned) <= snapshot.sizes[index] / 2).all(1).sum())
+            yaw = snapshot.headings[index]
+            along = offset @ (np.cos(yaw), np.sin(yaw), 0)
+            across = offset @ (-np.sin(yaw), np.cos(yaw), 0)
+            local = np.stack([along, across, offset[:, 2]], axis=1)
+            inside += int((abs(local) <= snapshot.sizes[index] / 2).all(1).sum())
             total += len(offset)
     assert total > 3000
     assert inside / total > 0.99

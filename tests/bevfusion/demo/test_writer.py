@@ -40,7 +40,7 @@ def test_splits_share_no_sequence(dataset):
     sequence = dict(line.split() for line in lines(dataset / "ImageSets/sequences.txt"))
     parts = {part: lines(dataset / f"ImageSets/{part}.txt") for part in ("train", "val", "test", "trainval")}
     found = [{sequence[frame] for frame in parts[part]} for part in ("train", "val", "test")]
-    assert not (found[0] & found[1] or found[0] & found[2] or found[1] & found[2])
+    assert len(set.union(*found)) == sum(len(part) for part in found)
     assert parts["trainval"] == sorted(parts["train"] + parts["val"])
     assert sorted(sequence) == sorted(parts["trainval"] + parts["test"])
 
