@@ -9,7 +9,7 @@ from torch import nn
 
 from bevfusion.errors import SpecError
 from bevfusion.model import register
-from bevfusion.model.registry import MODELS
+from bevfusion.model.registry import MODELS, SCOPE
 from bevfusion.spec import ExperimentSpec
 
 __all__ = ["build_model", "model_config"]
@@ -30,7 +30,8 @@ def build_model(spec: ExperimentSpec) -> nn.Module:
     """
     register()
     try:
-        model = MODELS.build(model_config(spec))
+        # Whoever ran before in this process may have left another default scope behind.
+        model = MODELS.build({**model_config(spec), "_scope_": SCOPE})
     except (TypeError, ValueError, AssertionError, KeyError) as error:
         raise SpecError(
             f"the model cannot be built: {error}", where="model", hint="compare with the template"
@@ -52,7 +53,7 @@ def model_config(spec: ExperimentSpec) -> dict[str, Any]:
     scene = {key: list(config.pop(key)) for key in _SCENE_KEYS}
     voxels = {"point_cloud_range": scene["point_cloud_range"], "voxel_size": scene["voxel_size"]}
     config["data_preprocessor"]["voxelize_cfg"].update(voxels)
-    config["bbox_head"] = _head(config["bbox_head"], scene)
+    config["bbox_head"] = _head(config["bbox_head"], {**scene, "dataset": spec.dataset.type})
     init_cfg = config["img_backbone"].pop("init_cfg")
     config["img_backbone"]["init_cfg"] = init_cfg if init_cfg["checkpoint"] else None
     if not spec.input_modality.use_camera:
@@ -61,10 +62,11 @@ def model_config(spec: ExperimentSpec) -> dict[str, Any]:
     return config
 
 
-def _head(head: dict[str, Any], scene: dict[str, list[float]]) -> dict[str, Any]:
+def _head(head: dict[str, Any], scene: dict[str, Any]) -> dict[str, Any]:
     """Sort the head's keys into what it is, how it is trained, and how it is read out."""
     training = {key: head.pop(key) for key in _HEAD_TRAINING_KEYS}
     place = {
+        "dataset": scene["dataset"],
         "point_cloud_range": scene["point_cloud_range"],
         "voxel_size": scene["voxel_size"],
         "grid_size": scene["grid_size"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 import yaml
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import Runner
 from torch import nn
 
@@ -87,9 +88,9 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
             "val_interval": train.validation_interval,
         },
         val_cfg={},
-        val_evaluator=AveragePrecisionMetric(classes=spec.dataset.classes),
+        val_evaluator=Evaluator([AveragePrecisionMetric(classes=spec.dataset.classes)]),
         optim_wrapper=_optim_wrapper(spec),
-        param_scheduler=[dict(entry) for entry in train.lr_scheduler or ()],
+        param_scheduler=_param_schedulers(spec, steps_per_epoch=_count_steps(loader)),
         custom_hooks=_hooks(spec, results_dir),
         load_from=str(resume) if resume else None,
         resume=resume is not None,
@@ -118,7 +119,7 @@ def build_inferencer(spec: ExperimentSpec, checkpoint: Path, out_dir: Path) -> D
     return _build_tester(spec, checkpoint, writer)
 
 
-def _build_tester(spec: ExperimentSpec, checkpoint: Path, evaluator: BaseMetric) -> DetectorRunner:
+def _build_tester(spec: ExperimentSpec, checkpoint: Path, metric: BaseMetric) -> DetectorRunner:
     model = build_model(spec)
     checkpoints.load_weights(model, checkpoint)
     return DetectorRunner(
@@ -126,7 +127,7 @@ def _build_tester(spec: ExperimentSpec, checkpoint: Path, evaluator: BaseMetric)
         work_dir=str(Path(spec.results_dir) / "logs"),
         test_dataloader=evaluation_loader(spec, spec.dataset.test_dataset),
         test_cfg={},
-        test_evaluator=evaluator,
+        test_evaluator=Evaluator([metric]),
         **_environment(spec),
     )
 
@@ -169,6 +170,21 @@ def _optim_wrapper(spec: ExperimentSpec) -> dict[str, Any]:
         "clip_grad": {"max_norm": clip.max_norm, "norm_type": clip.norm_type},
         "accumulative_counts": spec.train.accumulation,
     }
+
+
+def _param_schedulers(spec: ExperimentSpec, *, steps_per_epoch: int) -> list[dict[str, Any]]:
+    """The spec's schedulers without those that end before the first step, as a short warm-up may."""
+    entries = [dict(entry) for entry in spec.train.lr_scheduler or ()]
+    per_unit = [steps_per_epoch if entry.get("convert_to_iter_based") else 1 for entry in entries]
+    return [
+        entry
+        for entry, steps in zip(entries, per_unit, strict=True)
+        if "end" not in entry or int(entry["end"] * steps) > int(entry.get("begin", 0) * steps)
+    ]
+
+
+def _count_steps(loader: dict[str, Any]) -> int:
+    return math.ceil(len(loader["dataset"]) / (loader["batch_size"] * int(os.environ.get("WORLD_SIZE", "1"))))
 
 
 def _resume_file(spec: ExperimentSpec) -> Path | None:

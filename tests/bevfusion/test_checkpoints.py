@@ -1,0 +1,83 @@
+import pickle
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.torch
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+from bevfusion import checkpoints  # noqa: E402
+from bevfusion.errors import CheckpointError  # noqa: E402
+
+
+class Intruder:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def test_the_newest_checkpoint_is_that_of_the_highest_number(tmp_path):
+    for epoch in (2, 10, 9):
+        checkpoints.save({"epoch": epoch}, tmp_path / f"epoch_{epoch}.pth")
+    assert list(checkpoints.list_epochs(tmp_path)) == [2, 9, 10]
+    assert checkpoints.latest(tmp_path) == tmp_path / "epoch_10.pth"
+    assert checkpoints.latest(tmp_path / "nothing") is None
+
+
+def test_a_write_that_fails_leaves_the_older_file_and_no_part_of_the_new_one(tmp_path, monkeypatch):
+    path = tmp_path / "epoch_1.pth"
+    checkpoints.save({"value": 1}, path)
+
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints.os, "fsync", no_space)
+    with pytest.raises(CheckpointError, match=r"epoch_1\.pth: cannot write .*No space left"):
+        checkpoints.save({"value": 2}, path)
+    assert checkpoints.load(path) == {"value": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["epoch_1.pth"]
+
+
+@pytest.mark.parametrize("writer", [torch.save, lambda state, path: path.write_bytes(pickle.dumps(state))])
+def test_a_hostile_checkpoint_is_refused_and_runs_nothing(tmp_path, writer):
+    trace, path = tmp_path / "trace", tmp_path / "epoch_1.pth"
+    writer({"state_dict": Intruder(trace)}, path)
+    with pytest.raises(CheckpointError, match=r"epoch_1\.pth: not a checkpoint that can be loaded safely"):
+        checkpoints.load(path)
+    assert not trace.exists()
+
+
+def test_a_truncated_checkpoint_is_refused_by_name(tmp_path):
+    path = tmp_path / "epoch_3.pth"
+    checkpoints.save({"value": torch.ones(1000)}, path)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match=r"epoch_3\.pth: not a checkpoint that can be loaded"):
+        checkpoints.load(path)
+
+
+def test_what_mmengine_logs_into_its_checkpoints_can_be_read(tmp_path):
+    from mmengine.logging import HistoryBuffer
+
+    history = HistoryBuffer([1.0, 2.0], [1, 1])
+    torch.save({"message_hub": {"log_scalars": {"loss": history}}}, tmp_path / "epoch_1.pth")
+    loaded = checkpoints.load(tmp_path / "epoch_1.pth")
+    assert loaded["message_hub"]["log_scalars"]["loss"].mean() == 1.5
+
+
+def test_weights_that_fit_are_copied_and_the_rest_is_named(tmp_path):
+    path = tmp_path / "epoch_1.pth"
+    torch.save({"state_dict": {"0.weight": torch.ones(2, 2), "head.weight": torch.ones(3)}}, path)
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    report = checkpoints.load_weights(model, path, min_matched=0.2)
+    assert model[0].weight.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert str(report) == "1/4 tensors matched, 3 new: 0.bias.*, 1.bias.*, 1.weight.*, 1 unused: head.weight.*"
+
+
+def test_weights_of_another_model_are_refused_with_the_share_that_fits(tmp_path):
+    torch.save({"0.weight": torch.ones(2, 2)}, tmp_path / "epoch_1.pth")
+    with pytest.raises(CheckpointError, match=r"1/2 tensors matched.*\n.*at least 100% must match"):
+        checkpoints.load_weights(nn.Sequential(nn.Linear(2, 2)), tmp_path / "epoch_1.pth")
