@@ -83,10 +83,16 @@ _ROLE_OF_FUNCTION = {
 
 @dataclass(frozen=True)
 class DataSource:
-    """A spec key that ``--data`` fills: ``file`` is relative to the data root, ``.`` is the root itself."""
+    """A spec key that ``--data`` fills.
+
+    Attributes:
+        file: name relative to the data root; ``.`` is the root itself.
+        fallback: taken when ``file`` is not there, None when ``file`` must be.
+    """
 
     key: str
     file: str
+    fallback: str | None = None
 
 
 @dataclass(frozen=True)
@@ -322,7 +328,8 @@ class _Reader:
         ):
             self.fault(place, f"{item!r} is not a data source", "write {key: dotted.spec.key, file: NAME}")
             return DataSource("", "")
-        return DataSource(item["key"], item["file"])
+        fallback = item.get("fallback")
+        return DataSource(item["key"], item["file"], str(fallback) if fallback else None)
 
     def metric(self) -> Metric | None:
         entry = self.mapping(self.info, "metric")

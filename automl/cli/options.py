@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -14,7 +14,7 @@ import typer
 from automl.errors import Fault, UsageError
 from automl.request import RunRequest, parse_duration
 
-__all__ = ["build_request", "takes_request"]
+__all__ = ["RUN_OPTIONS", "build_request", "takes_part_of_request", "takes_request"]
 
 _MODEL, _SPEC, _POLICY, _SEARCH, _SHAPE, _TRACK = (
     "Model and data",
@@ -107,18 +107,37 @@ def takes_request(command: Callable[[RunRequest], int | None]) -> Callable[..., 
 
     The returned function is what Typer registers; its signature is made from the table.
     """
+    return takes_part_of_request(RUN_OPTIONS, {})(command)
 
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> int | None:
-        return command(build_request(given))
 
-    parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in RUN_OPTIONS.items()
-    ]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = dict(RUN_OPTIONS)
-    return wrapper
+def takes_part_of_request(
+    names: Iterable[str], extra: Mapping[str, Any]
+) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+    """Give a command some flags of `RUN_OPTIONS`, as a `RunRequest`, and flags of its own, as keywords.
+
+    Args:
+        names: keys of `RUN_OPTIONS`.
+        extra: argument name to annotated type, as in `RUN_OPTIONS`.
+    """
+    shared = {name: RUN_OPTIONS[name] for name in names}
+
+    def decorate(command: Callable[..., int | None]) -> Callable[..., int | None]:
+        @functools.wraps(command)
+        def wrapper(**given: Any) -> int | None:
+            own = {name: given.pop(name) for name in extra}
+            return command(build_request(given), **own)
+
+        annotations = {**shared, **extra}
+        wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+                for name, annotation in annotations.items()
+            ]
+        )
+        wrapper.__annotations__ = annotations
+        return wrapper
+
+    return decorate
 
 
 def build_request(given: Mapping[str, Any]) -> RunRequest:

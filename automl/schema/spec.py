@@ -15,7 +15,15 @@ from automl.schema.paths import get_path, with_path
 from automl.schema.validation import coerce, find_faults
 from automl.types import Params, Spec
 
-__all__ = ["Layer", "LayeredSpec", "apply_params", "layer_of_file", "layer_of_overrides", "resolve_spec"]
+__all__ = [
+    "Layer",
+    "LayeredSpec",
+    "apply_params",
+    "layer_of_file",
+    "layer_of_overrides",
+    "merge_layers",
+    "resolve_spec",
+]
 
 _ABSENT = object()
 
@@ -94,6 +102,17 @@ def resolve_spec(template: Mapping[str, Any], schema: ActionSchema, layers: Iter
     if faults:
         raise SpecError(faults)
     return LayeredSpec(stack.spec, stack.origin)
+
+
+def merge_layers(layers: Iterable[Layer]) -> LayeredSpec:
+    """Join layers that no schema and no template vouches for; nothing is checked."""
+    spec: Any = {}
+    origin: dict[str, str] = {}
+    for layer in layers:
+        for name, value in layer.values.items():
+            spec = with_path(spec, name, _merge(get_path(spec, name), plain(value)))
+            origin[name] = layer.source
+    return LayeredSpec(spec, origin)
 
 
 def apply_params(

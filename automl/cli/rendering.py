@@ -1,0 +1,107 @@
+"""Answers for people: tables and lines on stdout, without colour when ``NO_COLOR`` is set."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from automl.planning import Plan
+from automl.space import Parameter, SearchSpace
+
+__all__ = ["print_plan", "print_space"]
+
+_PIPE_WIDTH = 160
+
+
+def print_space(space: SearchSpace) -> None:
+    """The dimensions as a table, then why each other leaf is out."""
+    console = _console()
+    console.print(_parameter_table(space))
+    if space.excluded:
+        console.print(f"\nLeft out: {len(space.excluded)}")
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for exclusion in space.excluded:
+            table.add_row(exclusion.name, exclusion.reason)
+        console.print(table)
+
+
+def print_plan(plan: Plan) -> None:
+    """What would happen, from the decision down to the numbers."""
+    console = _console()
+    policy, budget, shape = plan.policy, plan.budget, plan.resources
+    rows = {
+        "Model": f"{plan.skill.name}, action {plan.action.name}, from {plan.skill.root}",
+        "AutoML": f"{policy.to_json()['automl']} ({policy.reason})",
+        "Will run": "a study" if plan.is_study else "one plain action",
+        "Data": ", ".join(sorted(set(plan.data_sources.values()))) or "as the spec says",
+    }
+    if plan.is_study:
+        metric = plan.metric
+        rows |= {
+            "Metric": f"{metric.name}, {metric.direction}" if metric else "none",
+            "Algorithm": f"{plan.algorithm.name} ({plan.algorithm.reason})",
+            "Budget": f"{budget.trials} trials of at most {budget.max_epochs} epochs{_limits(plan)}",
+        }
+    rows |= {
+        "Trial": f"{shape.nodes_per_trial} node(s), {shape.gpus_per_trial:g} GPUs, {shape.cpus_per_trial:g} CPUs",
+        "Side by side": f"{shape.max_concurrent} trials",
+        "Forecast": _forecast(plan),
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, text in rows.items():
+        table.add_row(f"[bold]{name}[/bold]", text)
+    console.print(table)
+    if plan.is_study:
+        console.print()
+        console.print(_parameter_table(plan.space))
+        console.print(f"\nLeft out: {len(plan.space.excluded)} (why: automl space, or --json)")
+    for warning in plan.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for whole rows where there is none."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+
+
+def _parameter_table(space: SearchSpace) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("Parameter", "Type", "Values", "Default"):
+        table.add_column(title, no_wrap=title == "Parameter", overflow="fold")
+    table.add_column("Source", overflow="fold")
+    for parameter in space:
+        table.add_row(
+            parameter.name, parameter.kind.value, _values(parameter), f"{parameter.default}", parameter.source
+        )
+    return table
+
+
+def _values(parameter: Parameter) -> str:
+    if parameter.choices:
+        text = ", ".join(map(str, parameter.choices))
+    else:
+        text = f"{parameter.low:g} .. {parameter.high:g}"
+        text += " log" if parameter.log else ""
+        text += f" step {parameter.step:g}" if parameter.step else ""
+    if parameter.condition:
+        text += f" when {parameter.condition.parent} in {', '.join(map(str, parameter.condition.values))}"
+    return text
+
+
+def _limits(plan: Plan) -> str:
+    budget = plan.budget
+    limits = (
+        (budget.epochs, f"{budget.epochs} epochs in all"),
+        (budget.time_s, f"{budget.time_s or 0:g} s"),
+        (budget.gpu_hours, f"{budget.gpu_hours or 0:g} GPU-hours"),
+    )
+    return "".join(f", {text}" for value, text in limits if value is not None)
+
+
+def _forecast(plan: Plan) -> str:
+    wall, disk = plan.forecast.wall_s, plan.forecast.disk_bytes
+    time = f"about {wall / 60:.0f} min" if wall is not None else "time unknown before a first study"
+    space = f"about {disk / 1e9:.1f} GB" if disk is not None else "disk unknown before a first study"
+    return f"{time}, {space}"

@@ -1,0 +1,170 @@
+"""Fills an action's data source keys from ``--data``: files of the root, or what a convert job wrote."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automl.errors import DataError, Fault, UsageError
+from automl.request import RunRequest
+from automl.schema.paths import get_path
+from automl.skills import DataSource, Skill, SkillAction
+from automl.types import Spec
+
+__all__ = ["DataBinding", "bind_data", "find_missing_sources"]
+
+_CONVERT = "dataset_convert"
+_FILE_KINDS = ("file", "folder")
+
+
+@dataclass(frozen=True)
+class DataBinding:
+    """What ``--data`` means for one action.
+
+    Attributes:
+        values: spec key to absolute path or URI.
+        warnings: what the user should know of it.
+    """
+
+    values: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def bind_data(skill: Skill, action: SkillAction, request: RunRequest) -> DataBinding:
+    """Find the files of every data source key of an action.
+
+    Converted files are looked for in the root, then in the newest ``dataset_convert`` job for that root;
+    ``--convert-job-id`` picks one. Files at a URI are taken to be there.
+
+    Raises:
+        UsageError: the action of this model takes no data, or there is no such convert job.
+        DataError: the root is not there, or files are missing; says how to make them.
+    """
+    if request.data is None:
+        return DataBinding({})
+    if not action.data_sources:
+        known = ", ".join(action.inputs) or "none"
+        raise UsageError(
+            f"{skill.name} does not say which keys of {action.name} --data fills",
+            where="--data",
+            hint=f"set them with --set key=path; inputs of the action: {known}",
+        )
+    if "://" in request.data:
+        base = request.data.rstrip("/")
+        values = {s.key: base if s.file == "." else f"{base}/{s.file}" for s in action.data_sources}
+        return DataBinding(values, (f"{base} is not looked into before the run",))
+    return _bind_folder(skill, action, request, Path(request.data).expanduser().resolve())
+
+
+def find_missing_sources(action: SkillAction, spec: Spec) -> list[Fault]:
+    """Required inputs of an action that its spec leaves empty, one fault a key."""
+    required = {source.key for source in action.data_sources}
+    required |= {key for key, entry in action.inputs.items() if _is_required(entry)}
+    return [
+        Fault("is a data source and is not set", key, "give --data ROOT, or --set it")
+        for key in sorted(required - set(action.spec_params))
+        if get_path(spec, key) in (None, "", [], {})
+    ]
+
+
+def _is_required(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("type") in _FILE_KINDS and not entry.get("optional")
+
+
+def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: Path) -> DataBinding:
+    if not root.is_dir():
+        raise DataError("is not a folder", where=str(root), hint="--data takes the root of the data set")
+    places = _places(request, root)
+    values: dict[str, str] = {}
+    warnings: list[str] = []
+    missing: list[DataSource] = []
+    for source in action.data_sources:
+        found = root if source.file == "." else _find(source.file, places)
+        if found is None and source.fallback:
+            found = _find(source.fallback, places)
+            if found:
+                warnings.append(
+                    f"{source.key}: there is no {source.file}; with {source.fallback} instead, "
+                    "winner and figures come from the same frames"
+                )
+        if found is None:
+            missing.append(source)
+        else:
+            values[source.key] = str(found)
+    if missing:
+        raise DataError(_missing_faults(skill, request, root, missing))
+    return DataBinding(values, tuple(warnings))
+
+
+def _places(request: RunRequest, root: Path) -> list[Path]:
+    jobs = [job for job in _convert_jobs(request.results_dir) if job.converted == root]
+    if request.convert_job_id is None:
+        return [root, *(job.folder for job in jobs[:1])]
+    chosen = [job for job in _convert_jobs(request.results_dir) if job.folder.name == request.convert_job_id]
+    if not chosen:
+        known = ", ".join(job.folder.name for job in jobs) or "none"
+        raise UsageError(
+            f"there is no {_CONVERT} job {request.convert_job_id!r}",
+            where=str(request.results_dir),
+            hint=f"jobs for {root}: {known}",
+        )
+    if chosen[0].converted != root:
+        raise UsageError(
+            f"job {request.convert_job_id} converted {chosen[0].converted}, not {root}",
+            where="--convert-job-id",
+        )
+    return [chosen[0].folder, root]
+
+
+@dataclass(frozen=True)
+class _ConvertJob:
+    folder: Path
+    converted: Path
+    created: str
+
+
+def _convert_jobs(results_dir: Path) -> list[_ConvertJob]:
+    """All dataset_convert jobs, newest first; a job file that cannot be read belongs to no job."""
+    jobs = []
+    for path in results_dir.resolve().glob("*/job.json"):
+        try:
+            job = json.loads(path.read_text("utf-8"))
+            if job["action"] == _CONVERT and job["data"]:
+                jobs.append(
+                    _ConvertJob(path.parent, Path(job["data"]).resolve(), str(job.get("created", "")))
+                )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return sorted(jobs, key=lambda job: (job.created, job.folder.name), reverse=True)
+
+
+def _find(file: str, places: Sequence[Path]) -> Path | None:
+    """The first file of that name that is not empty, in the places or anywhere below a job's folder."""
+    for place in places:
+        for path in (place / file, *sorted(place.glob(f"*/{file}"))):
+            if path.exists() and (path.is_dir() or path.stat().st_size > 0):
+                return path
+    return None
+
+
+def _missing_faults(
+    skill: Skill, request: RunRequest, root: Path, missing: Sequence[DataSource]
+) -> list[Fault]:
+    hint = "check --data"
+    if _CONVERT in skill.actions:
+        model = (
+            ["--skill-dir", str(request.skill_dir)]
+            if request.skill_dir
+            else ["--model", request.model or skill.name]
+        )
+        words = ["automl", "run", *model, "--action", _CONVERT, "--data", str(root)]
+        if request.results_dir != RunRequest().results_dir:
+            words += ["--results-dir", str(request.results_dir)]
+        hint = f"run {_CONVERT} first: {shlex.join(words)}"
+    return [
+        Fault(f"{source.key}: converted file is missing", str(root / source.file), hint) for source in missing
+    ]

@@ -1,0 +1,106 @@
+"""The model's own check of a spec, run as a child process: exact, quick, and without importing the model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from automl.errors import AutomlError, DataError, EnvironmentUnusableError, ExitCode, Fault, SpecError
+from automl.schema.documents import dump_yaml
+from automl.skills import Skill, SkillAction, command_environment, fill_command
+from automl.types import Spec
+
+__all__ = ["run_preflight"]
+
+_TIMEOUT_S = 120.0
+_ERRORS: dict[int, type[AutomlError]] = {ExitCode.USAGE: SpecError, ExitCode.UNUSABLE: DataError}
+
+
+def run_preflight(
+    skill: Skill, action: SkillAction, spec: Spec, where: Callable[[str], str]
+) -> tuple[str, ...]:
+    """Let the model look at a resolved spec before anything is started.
+
+    Args:
+        skill: whose folder is the working directory.
+        action: its ``preflight`` command prints ``errors`` and ``warnings`` as JSON and ends with 0, 2 or 3.
+        spec: resolved spec.
+        where: dotted key to the file or flag that set it, for messages.
+
+    Returns:
+        Its warnings; none when the action has no such command.
+
+    Raises:
+        SpecError: the model refuses the spec.
+        DataError: the model refuses the data.
+        EnvironmentUnusableError: the command cannot be run or does not keep to the format.
+    """
+    if not action.preflight:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="automl-") as folder:
+        path = Path(folder) / "spec.yaml"
+        path.write_text(dump_yaml(spec), "utf-8")
+        done = _run(fill_command(action.preflight, config_path=path, skill_dir=skill.root), skill.root)
+    report = _read(done)
+    rename = _Renamer(path, where)
+    if done.returncode in _ERRORS:
+        faults = [rename.fault(entry) for entry in report.get("errors") or ()]
+        raise _ERRORS[done.returncode](
+            faults or Fault(f"{action.preflight[0]} refused the spec without a reason")
+        )
+    return tuple(str(rename.fault(entry)) for entry in report.get("warnings") or ())
+
+
+def _run(argv: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            argv,
+            cwd=root,
+            env=command_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as cause:
+        raise EnvironmentUnusableError(
+            f"{argv[0]} did not end within {_TIMEOUT_S:g} s", where="preflight"
+        ) from cause
+    except OSError as cause:
+        message = f"{argv[0]} cannot be run: {cause.strerror}"
+        raise EnvironmentUnusableError(message, where="preflight", hint="is the model installed?") from cause
+
+
+def _read(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        report = None
+    if not isinstance(report, dict) or done.returncode not in (ExitCode.DONE, *_ERRORS):
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
+        message = f"the model's check ended with exit code {done.returncode}"
+        raise EnvironmentUnusableError(message, where="preflight", hint=tail)
+    return report
+
+
+class _Renamer:
+    """Puts the place where the user wrote a value for the temporary file in which the model found it."""
+
+    def __init__(self, path: Path, where: Callable[[str], str]) -> None:
+        self.path, self.where = str(path), where
+
+    def fault(self, entry: Any) -> Fault:
+        if not isinstance(entry, dict):
+            return Fault(str(entry))
+        place = str(entry.get("where") or "")
+        file, _, key = place.rpartition(":")
+        if file == self.path or place == key:
+            place = self.where(key) if key and key != self.path else "spec"
+        return Fault(
+            str(entry.get("message", entry)), place.replace(self.path, "spec"), str(entry.get("hint") or "")
+        )

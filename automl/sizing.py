@@ -1,0 +1,140 @@
+"""How much, how many at once, and by which algorithm: the numbers of a run, with reasons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from automl.errors import EnvironmentUnusableError, UsageError
+from automl.machine import Machine
+from automl.request import RunRequest
+from automl.schema.names import suggest
+from automl.skills import Hardware
+from automl.types import Budget, Resources
+
+__all__ = [
+    "AVAILABLE_ALGORITHMS",
+    "AlgorithmChoice",
+    "choose_algorithm",
+    "hardware_warnings",
+    "size_budget",
+    "size_resources",
+]
+
+AVAILABLE_ALGORITHMS = ("asha", "bayesian", "random")
+_LATER_ALGORITHMS = (
+    "bfbo",
+    "hyperband",
+    "hyperband_es",
+    "bohb",
+    "dehb",
+    "pbt",
+    "grid",
+    "llm",
+    "hybrid",
+    "autoresearch",
+)
+_DEFAULT_TRIALS = 20
+_MOST_TRIALS = 1000
+# Epochs 1 and 2 do not tell a good configuration from a bad one; with fewer than twice three epochs early
+# stopping saves too little to pay for its mistakes.
+_LEAST_EPOCHS_TO_STOP, _LEAST_TRIALS_TO_STOP = 6, 4
+_SHARE_OF_EPOCHS_STOPPED = 0.5
+
+
+@dataclass(frozen=True)
+class AlgorithmChoice:
+    """Which algorithm searches, and why."""
+
+    name: str
+    reason: str
+
+
+def size_budget(request: RunRequest, epochs: int) -> Budget:
+    """What a study may spend.
+
+    Without ``--trials`` there are 20 trials; when the budget is given in epochs, time or GPU-hours, as many
+    as that budget can hold.
+
+    Args:
+        request: the flags.
+        epochs: epochs of one trial.
+    """
+    trials = request.trials
+    if trials is None and request.budget_epochs is not None:
+        trials = max(2, math.ceil(request.budget_epochs / (epochs * _SHARE_OF_EPOCHS_STOPPED)))
+    elif trials is None:
+        is_limited = request.time_budget_s is not None or request.gpu_hours is not None
+        trials = _MOST_TRIALS if is_limited else _DEFAULT_TRIALS
+    return Budget(trials, epochs, request.budget_epochs, request.time_budget_s, request.gpu_hours)
+
+
+def choose_algorithm(name: str, budget: Budget) -> AlgorithmChoice:
+    """The algorithm that was asked for, or the one that fits the budget.
+
+    Raises:
+        UsageError: there is no such algorithm, or it is not available yet.
+    """
+    if name in AVAILABLE_ALGORITHMS:
+        return AlgorithmChoice(name, "asked for")
+    choices = ", ".join(("auto", *AVAILABLE_ALGORITHMS))
+    if name in _LATER_ALGORITHMS:
+        raise UsageError(f"{name} is not available yet", where="--algorithm", hint=f"available: {choices}")
+    if name != "auto":
+        hint = suggest(name, AVAILABLE_ALGORITHMS) or f"available: {choices}"
+        raise UsageError(f"there is no algorithm {name!r}", where="--algorithm", hint=hint)
+    if budget.max_epochs >= _LEAST_EPOCHS_TO_STOP and budget.trials >= _LEAST_TRIALS_TO_STOP:
+        reason = f"trials of {budget.max_epochs} epochs are worth stopping early; TPE proposes, ASHA stops"
+        return AlgorithmChoice("asha", reason)
+    reason = f"{budget.trials} trials of {budget.max_epochs} epochs leave nothing to stop early"
+    return AlgorithmChoice("bayesian", reason)
+
+
+def size_resources(request: RunRequest, machine: Machine, *, trials: int, spec_gpus: int) -> Resources:
+    """The shape of a trial and how many fit side by side.
+
+    Args:
+        request: the flags.
+        machine: this machine; not asked when a cluster is joined.
+        trials: more side by side than there are trials make no sense.
+        spec_gpus: GPUs that the spec asks for.
+
+    Raises:
+        EnvironmentUnusableError: a trial asks for more GPUs than this machine has.
+    """
+    is_cluster = request.ray_address is not None
+    gpus = request.gpus_per_trial
+    if gpus is None:
+        gpus = float(spec_gpus) if is_cluster or machine.gpus else 0.0
+    if gpus > machine.gpus and not is_cluster:
+        raise EnvironmentUnusableError(
+            f"a trial asks for {gpus:g} GPUs, this machine has {machine.gpus}",
+            where="--gpus-per-trial",
+            hint="ask for fewer, or join a cluster with --ray-address",
+        )
+    cpus = request.cpus_per_trial
+    concurrent = request.max_concurrent
+    if concurrent is None:
+        slots = trials if is_cluster else machine.gpus / gpus if gpus else machine.cpus / (cpus or 1.0)
+        concurrent = max(1, min(trials, int(slots)))
+    if cpus is None:
+        cpus = float(max(1, machine.cpus // concurrent)) if gpus and not is_cluster else 1.0
+    return Resources(gpus, request.nodes_per_trial or 1, cpus, concurrent, request.ray_address)
+
+
+def hardware_warnings(hardware: Hardware | None, machine: Machine, request: RunRequest) -> Iterator[str]:
+    """What this machine lacks of what the model asks for."""
+    if hardware is None or request.ray_address is not None:
+        return
+    if machine.gpus < hardware.min_gpus:
+        found = f"has {machine.gpus}" if machine.gpus else "has none: training runs on the CPU"
+        yield (
+            f"the model asks for at least {hardware.min_gpus} GPUs of {hardware.min_vram_gb:g} GB, "
+            f"recommended are {hardware.recommended_gpus}; this machine {found}"
+        )
+    elif machine.gpu_memory_gb and min(machine.gpu_memory_gb) < hardware.min_vram_gb:
+        yield (
+            f"the model asks for {hardware.min_vram_gb:g} GB a GPU; the smallest here has "
+            f"{min(machine.gpu_memory_gb):.0f} GB"
+        )
