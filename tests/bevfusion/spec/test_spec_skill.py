@@ -1,0 +1,62 @@
+"""The hand-written files of the skill directory agree with the spec they talk about."""
+
+from pathlib import Path
+
+import pytest
+
+from bevfusion.spec import load_spec
+from bevfusion.spec.schema import ACTIONS, action_schema
+from bevfusion.spec.yaml_files import read_mapping
+
+ROOT = Path(__file__).parents[3]
+INFO = read_mapping(ROOT / "references" / "skill_info.yaml")
+SPACES = sorted((ROOT / "search_spaces").glob("*.yaml"))
+
+
+def node_at(action: str, key: str) -> dict:
+    node = action_schema(action)
+    for part in key.split("."):
+        node = node["properties"][part]
+    return node
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_key_the_card_names_exists(action):
+    entry = INFO["actions"][action]
+    sources = [source["key"] for source in entry["data_sources"]]
+    keys = [*entry["inputs"], *entry["outputs"], *INFO["spec_params"][action], *sources]
+    keys += [key for key in entry["spec_keys"].values() if key]
+    for key in keys:
+        assert node_at(action, key)["type"] in ("string", "int")
+
+
+def test_card_states_metric_hardware_and_commands():
+    assert INFO["metric"] == {"name": "AP11", "direction": "maximize"}
+    assert INFO["hardware"] == {"min_gpus": 2, "recommended_gpus": 4, "min_vram_gb": 24}
+    for action in ACTIONS:
+        assert INFO["actions"][action]["command"] == f"bevfusion {action} -e {{config_path}}"
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_curated_space_stays_inside_the_schema_and_holds_the_default(path):
+    space = read_mapping(path)
+    disabled = set(action_schema("train")["automl_disabled_parameters"])
+    for name, wish in space["parameters"].items():
+        node = node_at("train", name)
+        assert name not in disabled
+        assert wish["comment"].count("Cost:") == 1
+        values = wish.get("choices") or [wish["low"], wish["high"]]
+        assert all(
+            node["minimum"] <= value <= node["maximum"] for value in values if not isinstance(value, bool)
+        )
+        if node["default"] is not None and "choices" not in wish:
+            assert wish["low"] <= node["default"] <= wish["high"]
+
+
+def test_tiny_profile_leaves_the_searched_keys_alone():
+    path = ROOT / "references" / "profile_tiny.yaml"
+    default, tiny = load_spec(ROOT / "references" / "spec_template_train.yaml"), load_spec(path)
+    assert tiny.train.optimizer == default.train.optimizer
+    assert tiny.train.schedule == default.train.schedule
+    assert tiny.dataset.augmentation == default.dataset.augmentation
+    assert (tiny.train.norm_momentum, tiny.train.recalibrate_norm) == (None, True)
