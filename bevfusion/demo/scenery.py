@@ -62,7 +62,7 @@ def sample_scene(rng: Generator, frames: int) -> Scene:
     _seat_people(plan)
     pairs = int(rng.integers(7, 11))
     # Some streets are empty of people: frames without ground truth must do no harm.
-    persons = pairs if rng.random() < 0.93 else 0
+    persons = pairs if rng.random() < 0.96 else 0
     figures = [Kind.PERSON.value] * persons + [Kind.DECOY.value] * pairs
     _place_figures(plan, rng.permutation(figures).tolist(), NEAR_M)
     if persons and rng.random() < 0.5:
