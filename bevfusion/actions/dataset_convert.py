@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bevfusion.data.convert import ConvertRequest, convert_kitti
 from bevfusion.data.inspection import SplitReport, inspect_split, report_table
-from bevfusion.errors import BevfusionError, DataError, Fault, SpecError
+from bevfusion.errors import DataError, Fault, SpecError
 from bevfusion.spec.actions import ConvertSpec
 from bevfusion.status import Phase, StatusWriter
 
@@ -46,7 +46,7 @@ def run(spec: ConvertSpec) -> None:
         status.write(Phase.STARTED, f"converting {spec.root_dir}")
     try:
         reports = _convert_and_check(request)
-    except BevfusionError as error:
+    except DataError as error:
         if status:
             status.write(Phase.FAILURE, str(error.faults[0]))
         raise
@@ -57,7 +57,13 @@ def run(spec: ConvertSpec) -> None:
 
 
 def _convert_and_check(request: ConvertRequest) -> list[SplitReport]:
-    written = convert_kitti(request)
+    try:
+        written = convert_kitti(request)
+    except OSError as error:
+        hint = "make room, or choose another results_dir"
+        raise DataError(
+            f"cannot be written ({error.strerror})", where=str(error.filename), hint=hint
+        ) from error
     reports = [inspect_split(path, request.root_dir, workers=request.workers) for path in written.values()]
     Console().print(report_table(reports))
     for warning in (warning for report in reports for warning in report.warnings):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bevfusion.data.files import write_whole
 from bevfusion.data.infos import write_infos
 from bevfusion.data.kitti import (
     PERSON_NAMES,
@@ -32,6 +32,7 @@ __all__ = ["CAMERA", "SPLITS", "ConvertRequest", "convert_kitti"]
 SPLITS = ("train", "val", "test")
 CAMERA = "CAM2"
 _SPLITS_OF_MODE = {"training": SPLITS, "validation": ("val",), "testing": ("test",)}
+_MAX_FAULTS = 20
 _Part = TypeVar("_Part")
 
 
@@ -62,6 +63,7 @@ class ConvertRequest:
 @dataclass(frozen=True)
 class _FrameTask:
     name: str
+    split: str
     part: str
     sequence: str
     has_labels: bool
@@ -69,6 +71,27 @@ class _FrameTask:
 
     def source(self, folder: str, suffix: str) -> Path:
         return self.request.root_dir / self.part / folder / f"{self.name}{suffix}"
+
+    def relative(self, folder: str, suffix: str) -> str:
+        """Path from the training part's folder, which is the one that the spec's ``data_prefix`` names."""
+        up = "" if self.part == "training" else f"../../{self.part}/{folder}/"
+        return f"{up}{self.name}{suffix}"
+
+
+@dataclass(frozen=True)
+class _Sources:
+    calibration: Calibration
+    height_px: int
+    width_px: int
+    points: NDArray[np.float32]
+    labels: Labels | None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    split: str
+    entry: dict[str, Any] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
 
 
 def convert_kitti(request: ConvertRequest) -> dict[str, Path]:
@@ -89,26 +112,26 @@ def convert_kitti(request: ConvertRequest) -> dict[str, Path]:
     """
     frames = _read_splits(request)
     sequences = read_sequences(request.root_dir / "ImageSets" / "sequences.txt")
-    tasks = {split: _plan_split(request, split, names, sequences) for split, names in frames.items()}
-    for part in {task.part for split_tasks in tasks.values() for task in split_tasks}:
+    tasks = [task for split, names in frames.items() for task in _plan(request, split, names, sequences)]
+    for part in {task.part for task in tasks}:
         (request.output_dir / part / "velodyne_reduced").mkdir(parents=True, exist_ok=True)
 
-    everything = [task for split_tasks in tasks.values() for task in split_tasks]
-    results = iter(map_frames(_convert_frame, everything, description="converting", workers=request.workers))
-    entries: dict[str, list[Any]] = {
-        split: [next(results) for _ in split_tasks] for split, split_tasks in tasks.items()
-    }
-    if faults := [
-        fault
-        for converted in entries.values()
-        for entry in converted
-        if isinstance(entry, list)
-        for fault in entry
-    ]:
-        raise DataError(faults)
-    for split, converted in entries.items():
-        write_infos(request.info_path(split), converted, split=split)
-    return {split: request.info_path(split) for split in entries}
+    outcomes = map_frames(_convert_frame, tasks, description="converting", workers=request.workers)
+    if faults := [fault for outcome in outcomes for fault in outcome.faults]:
+        raise DataError(_first(faults))
+    for split in frames:
+        write_infos(
+            request.info_path(split),
+            [outcome.entry for outcome in outcomes if outcome.split == split],
+            split=split,
+        )
+    return {split: request.info_path(split) for split in frames}
+
+
+def _first(faults: list[Fault]) -> list[Fault]:
+    if len(faults) <= _MAX_FAULTS:
+        return faults
+    return [*faults[:_MAX_FAULTS], Fault(f"and {len(faults) - _MAX_FAULTS} more faults like these")]
 
 
 def _read_splits(request: ConvertRequest) -> dict[str, list[str]]:
@@ -145,39 +168,67 @@ def _part_of(request: ConvertRequest, split: str) -> str:
     return "testing" if is_own_part else "training"
 
 
-def _plan_split(
+def _plan(
     request: ConvertRequest, split: str, names: Sequence[str], sequences: Mapping[str, str]
 ) -> list[_FrameTask]:
     part = _part_of(request, split)
     labels = request.root_dir / part / "label_2"
     has_labels = split != "test" or any((labels / f"{name}.txt").exists() for name in names)
-    return [_FrameTask(name, part, sequences.get(name, ""), has_labels, request) for name in names]
+    return [_FrameTask(name, split, part, sequences.get(name, ""), has_labels, request) for name in names]
 
 
-def _convert_frame(task: _FrameTask) -> dict[str, Any] | list[Fault]:
-    """Convert one frame into an entry of ``data_list``, or say all that is wrong with it."""
+def _convert_frame(task: _FrameTask) -> _Outcome:
+    try:
+        return _Outcome(task.split, _make_entry(task, _read_sources(task)))
+    except DataError as error:
+        return _Outcome(task.split, faults=error.faults)
+
+
+def _read_sources(task: _FrameTask) -> _Sources:
+    """Read all files of a frame, and tell all that is wrong with any of them."""
     faults: list[Fault] = []
     calibration = _attempt(faults, lambda: read_calibration(task.source("calib", ".txt")))
     size = _attempt(faults, lambda: read_image_size(task.source("image_2", ".png")))
     points = _attempt(faults, lambda: load_points(task.source("velodyne", ".bin")))
-    labels = (
-        _attempt(faults, lambda: read_labels(task.source("label_2", ".txt"))) if task.has_labels else None
-    )
-    if faults or calibration is None or size is None or points is None:
-        return faults
-    height, width = size
-    visible = points[visible_mask(points[:, :3], calibration.lidar2img, height_px=height, width_px=width)]
-    instances = _attempt(faults, lambda: _instances(task, labels, calibration, visible))
-    if len(visible) == 0:
-        hint = "calibration, image and point file do not belong together"
-        faults.append(
-            Fault("no LiDAR point projects into the image", str(task.source("calib", ".txt")), hint)
+    labels = None
+    if task.has_labels:
+        labels = _attempt(faults, lambda: read_labels(task.source("label_2", ".txt")))
+    if calibration is None or size is None or points is None or faults:
+        raise DataError(faults)
+    return _Sources(calibration, *size, points, labels)
+
+
+def _make_entry(task: _FrameTask, sources: _Sources) -> dict[str, Any]:
+    """Write the reduced points of a frame and make its entry of ``data_list``."""
+    calibration, height, width = sources.calibration, sources.height_px, sources.width_px
+    seen = visible_mask(sources.points[:, :3], calibration.lidar2img, height_px=height, width_px=width)
+    if not seen.any():
+        where, hint = (
+            str(task.source("calib", ".txt")),
+            "calibration, image and point file do not belong together",
         )
-    if faults:
-        return faults
-    _write_points(task.request.output_dir / task.part / "velodyne_reduced" / f"{task.name}.bin", visible)
-    entry = _entry(task, calibration, height, width)
-    return entry | {"instances": instances, "annotations": _annotations(labels)}
+        raise DataError("no LiDAR point projects into the image", where=where, hint=hint)
+    points = sources.points[seen]
+    instances = _instances(task, sources.labels, calibration, points)
+    target = task.request.output_dir / task.part / "velodyne_reduced" / f"{task.name}.bin"
+    write_whole(target, points.astype("<f4").tobytes(), durable=False)
+    camera = {
+        "img_path": task.relative("image_2", ".png"),
+        "height": height,
+        "width": width,
+        "cam2img": calibration.cam2img.tolist(),
+        "lidar2cam": calibration.lidar2cam.tolist(),
+        "lidar2img": calibration.lidar2img.tolist(),
+    }
+    lidar_path = task.relative("velodyne_reduced", ".bin")
+    return {
+        "sample_idx": int(task.name),
+        "sequence": task.sequence,
+        "lidar_points": {"lidar_path": lidar_path, "num_pts_feats": POINT_FEATURES},
+        "images": {CAMERA: camera},
+        "instances": instances,
+        "annotations": _annotations(sources.labels),
+    }
 
 
 def _attempt(faults: list[Fault], read: Callable[[], _Part]) -> _Part | None:
@@ -186,28 +237,6 @@ def _attempt(faults: list[Fault], read: Callable[[], _Part]) -> _Part | None:
     except DataError as error:
         faults.extend(error.faults)
         return None
-
-
-def _entry(task: _FrameTask, calibration: Calibration, height: int, width: int) -> dict[str, Any]:
-    # Paths are relative to the folders of the training part, which the spec's data_prefix names.
-    def relative(folder: str, suffix: str) -> str:
-        up = "" if task.part == "training" else f"../../{task.part}/{folder}/"
-        return f"{up}{task.name}{suffix}"
-
-    camera = {
-        "img_path": relative("image_2", ".png"),
-        "height": height,
-        "width": width,
-        "cam2img": calibration.cam2img.tolist(),
-        "lidar2cam": calibration.lidar2cam.tolist(),
-        "lidar2img": calibration.lidar2img.tolist(),
-    }
-    return {
-        "sample_idx": int(task.name),
-        "sequence": task.sequence,
-        "lidar_points": {"lidar_path": relative("velodyne_reduced", ".bin"), "num_pts_feats": POINT_FEATURES},
-        "images": {CAMERA: camera},
-    }
 
 
 def _instances(
@@ -252,9 +281,3 @@ def _annotations(labels: Labels | None) -> dict[str, list[Any]] | None:
         "location": labels.boxes_camera[:, :3].tolist(),
         "rotation_y": labels.boxes_camera[:, 6].tolist(),
     }
-
-
-def _write_points(path: Path, points: NDArray[np.float32]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(points.astype("<f4").tobytes())
-    part.replace(path)

@@ -6,8 +6,7 @@ unpickler refuses everything else: a pickle that can name a class can run code.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import io
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bevfusion.data.files import write_whole
 from bevfusion.errors import DataError
 
 __all__ = ["CONVERT_HINT", "FORMAT", "VERSION", "Camera", "Frame", "Infos", "read_infos", "write_infos"]
@@ -134,17 +134,17 @@ def write_infos(
         "classes": list(classes),
         "split": split,
     }
-    data = pickle.dumps({"metainfo": meta, "data_list": list(frames)}, protocol=4)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
+    write_whole(path, _dump({"metainfo": meta, "data_list": list(frames)}))
+
+
+def _dump(content: Any) -> bytes:
+    # Without memo, equal content gives equal bytes, however its strings were shared: files can be compared
+    # by hash.
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, protocol=4)
+    pickler.fast = True
+    pickler.dump(content)
+    return stream.getvalue()
 
 
 class _PlainUnpickler(pickle.Unpickler):

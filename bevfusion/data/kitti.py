@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +138,7 @@ def read_calibration(path: Path) -> Calibration:
         count = math.prod(shape)
         values = _floats(rows[key].split()) if key in rows else None
         if values is None or len(values) != count:
-            found = "missing" if key not in rows else f"{rows[key].strip()[:40]!r}..."
+            found = repr(shorten(rows[key], 60, placeholder="...")) if key in rows else "nothing"
             hint = f"KITTI's row is '{key}: ' and {count} finite numbers; take the frame's original file"
             faults.append(Fault(f"row {key} needs {count} numbers, found {found}", f"{path}:{key}", hint))
         else:

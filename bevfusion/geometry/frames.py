@@ -121,9 +121,12 @@ def visible_mask(
     Returns:
         (n,) True in front of the camera and inside the image.
     """
-    pixels, depth_m = project_points(points, projection)
-    inside = (pixels >= 0) & (pixels < np.array([width_px, height_px]))
-    return np.asarray((depth_m > 0) & inside.all(axis=-1))
+    # Compared without division, row by row: a sweep has 120,000 points, and conversion spends its time here.
+    matrix = np.asarray(projection, dtype=points.dtype)
+    u, v, depth_m = matrix[:3, :3] @ points.T + matrix[:3, 3:]
+    return np.asarray(
+        (depth_m > 0) & (u >= 0) & (u < width_px * depth_m) & (v >= 0) & (v < height_px * depth_m)
+    )
 
 
 def wrap_angle(angle_rad: FloatArray) -> FloatArray:

@@ -1,0 +1,163 @@
+"""Items of the data set as the model receives them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from bevfusion.ops import register_mmcv_ops  # noqa: E402  mmdet3d needs its operations first
+
+register_mmcv_ops()
+
+from mmdet3d.structures import LiDARInstance3DBoxes  # noqa: E402
+
+from bevfusion.data.convert import ConvertRequest, convert_kitti  # noqa: E402
+from bevfusion.data.dataset import FusionDataset, ModelView, open_split  # noqa: E402
+from bevfusion.data.splits import SplitFiles  # noqa: E402
+from bevfusion.errors import DataError  # noqa: E402
+from bevfusion.geometry.boxes import points_in_boxes  # noqa: E402
+from bevfusion.spec import ExperimentSpec  # noqa: E402
+from bevfusion.spec.dataset import AugmentationSpec  # noqa: E402
+
+VIEW = ModelView(("person",), (0.0, -20.0, -3.0, 40.0, 20.0, 1.0), (64, 176))
+
+
+@pytest.fixture
+def files(kitti_root: Path) -> SplitFiles:
+    return SplitFiles(convert_kitti(ConvertRequest(kitti_root, kitti_root))["train"], kitti_root)
+
+
+def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return torch.equal(a["inputs"]["points"], b["inputs"]["points"]) and torch.equal(
+        a["inputs"]["img"], b["inputs"]["img"]
+    )
+
+
+def test_evaluation_item_is_the_raw_frame(files: SplitFiles) -> None:
+    item = FusionDataset(files, VIEW)[0]
+    sample = item["data_samples"]
+    assert item["inputs"]["points"].dtype == torch.float32
+    assert item["inputs"]["img"].shape == (1, 3, 64, 176)
+    assert item["inputs"]["img"].dtype == torch.float32
+    assert sample.gt_instances_3d.labels_3d.tolist() == [0]
+    assert isinstance(sample.gt_instances_3d.bboxes_3d, LiDARInstance3DBoxes)
+    expected = [[10.0, -1.0, -1.6, 0.9, 0.5, 1.8, -np.pi / 2]]
+    np.testing.assert_allclose(sample.gt_instances_3d.bboxes_3d.tensor, expected, rtol=1e-6)
+    assert sample.eval_ann_info["name"] == ["Pedestrian", "Car"]
+    assert (sample.sample_idx, sample.ori_shape) == (0, (60, 160))
+
+
+def test_matrices_map_raw_points_to_input_pixels(files: SplitFiles) -> None:
+    sample = FusionDataset(files, VIEW)[0]["data_samples"]
+    for name in ("lidar2img", "cam2img", "lidar2cam", "cam2lidar", "img_aug_matrix"):
+        assert getattr(sample, name).shape == (1, 4, 4)
+        assert getattr(sample, name).dtype == np.float32
+    np.testing.assert_array_equal(sample.lidar_aug_matrix, np.eye(4))
+    np.testing.assert_allclose(sample.cam2lidar[0] @ sample.lidar2cam[0], np.eye(4), atol=1e-6)
+    scaled = sample.lidar2img[0] @ [10.0, -1.0, -1.6, 1.0]
+    np.testing.assert_allclose(scaled[:3] / scaled[2], [90.0, 46.0, 1.0])
+    pixel = sample.img_aug_matrix[0] @ [90.0, 46.0, 1.0, 1.0]
+    np.testing.assert_allclose(pixel[:2], [99.0, 46 * 1.1 - 2], rtol=1e-5)
+
+
+def test_colours_stay_red_green_blue(files: SplitFiles) -> None:
+    img = FusionDataset(files, replace(VIEW, image_size=(60, 160)))[0]["inputs"]["img"][0]
+    assert img[:, 20, 100].tolist() == [100.0, 20.0, 120.0]
+
+
+def test_points_out_of_range_are_dropped(files: SplitFiles) -> None:
+    near = replace(VIEW, point_cloud_range=(8.0, -2.0, -3.0, 12.0, 0.0, 1.0))
+    points = FusionDataset(files, near)[0]["inputs"]["points"]
+    assert len(points) > 0
+    assert (points[:, 0] >= 8).all()
+    assert (points[:, 0] < 12).all()
+    assert (points[:, 1] < 0).all()
+
+
+def test_targets_out_of_range_are_dropped_and_their_labels_kept(files: SplitFiles) -> None:
+    sample = FusionDataset(files, replace(VIEW, point_cloud_range=(12.0, -20.0, -3.0, 40.0, 20.0, 1.0)))[0]
+    assert len(sample["data_samples"].gt_instances_3d) == 0
+    assert sample["data_samples"].eval_ann_info["name"] == ["Pedestrian", "Car"]
+
+
+def test_negative_frame_has_empty_targets(files: SplitFiles) -> None:
+    targets = FusionDataset(files, VIEW)[1]["data_samples"].gt_instances_3d
+    assert targets.bboxes_3d.tensor.shape == (0, 7)
+    assert targets.labels_3d.dtype == torch.int64
+
+
+def test_lidar_only_reads_no_image(files: SplitFiles, kitti_root: Path) -> None:
+    (kitti_root / "training/image_2/000000.png").unlink()
+    item = FusionDataset(files, replace(VIEW, image_size=None))[0]
+    assert list(item["inputs"]) == ["points"]
+    assert item["data_samples"].lidar2cam.shape == (1, 4, 4)
+
+
+def test_augmented_boxes_hold_their_points_and_calibration_stays_raw(files: SplitFiles) -> None:
+    raw = FusionDataset(files, VIEW)[0]["data_samples"]
+    dataset = FusionDataset(files, VIEW, augmentation=AugmentationSpec(translation_m=0.2), repeat_time=10)
+    for item in (dataset[index] for index in range(0, 20, 2)):
+        sample, points = item["data_samples"], item["inputs"]["points"].numpy()
+        boxes = sample.gt_instances_3d.bboxes_3d.tensor.numpy()
+        assert points_in_boxes(points, boxes).sum() == 12
+        back = np.linalg.inv(sample.lidar_aug_matrix) @ [*boxes[0, :3], 1]
+        np.testing.assert_allclose(back[:3], [10.0, -1.0, -1.6], atol=1e-4)
+        np.testing.assert_array_equal(sample.lidar2img, raw.lidar2img)
+
+
+def test_draws_depend_on_seed_epoch_and_index_alone(files: SplitFiles) -> None:
+    first = FusionDataset(files, VIEW, augmentation=AugmentationSpec(), seed=5)
+    again = FusionDataset(files, VIEW, augmentation=AugmentationSpec(), seed=5)
+    first[0], first[1]
+    assert same(first[0], again[0])
+    again.set_epoch(1)
+    assert not same(first[0], again[0])
+    first.set_epoch(1)
+    assert same(first[0], again[0])
+    assert not same(first[0], FusionDataset(files, VIEW, augmentation=AugmentationSpec(), seed=6)[0])
+
+
+def test_repeated_frames_are_varied_anew(files: SplitFiles) -> None:
+    dataset = FusionDataset(files, VIEW, augmentation=AugmentationSpec(), repeat_time=3)
+    assert len(dataset) == 6
+    assert dataset[4]["data_samples"].sample_idx == 0
+    assert not same(dataset[0], dataset[4])
+
+
+def test_workers_that_live_on_see_the_new_epoch(files: SplitFiles) -> None:
+    dataset = FusionDataset(files, VIEW, augmentation=AugmentationSpec())
+    loader = torch.utils.data.DataLoader(
+        dataset, batch_size=None, num_workers=1, persistent_workers=True, multiprocessing_context="fork"
+    )
+    epochs = []
+    for epoch in (0, 1):
+        dataset.set_epoch(epoch)
+        epochs.append(list(loader))
+        assert all(same(item, dataset[index]) for index, item in enumerate(epochs[epoch]))
+    assert not same(epochs[0][0], epochs[1][0])
+
+
+def test_spec_opens_its_parts(files: SplitFiles, kitti_root: Path) -> None:
+    spec = ExperimentSpec()
+    part = replace(spec.dataset.train_dataset, ann_file=str(files.ann_file), repeat_time=2)
+    spec = replace(spec, dataset=replace(spec.dataset, train_dataset=part))
+    dataset = open_split(spec, part, augment=True)
+    assert (len(dataset), dataset.seed, dataset.metainfo) == (4, 1234, {"classes": ("person",)})
+    assert dataset[0]["inputs"]["img"].shape == (1, 3, 256, 704)
+    assert open_split(spec, part, augment=False).augmentation is None
+    with pytest.raises(DataError, match="no info file given"):
+        open_split(spec, spec.dataset.val_dataset, augment=False)
+
+
+def test_unknown_class_is_refused(files: SplitFiles) -> None:
+    with pytest.raises(
+        DataError, match=r"classes \['car'\] are not in the info file, which has \['person'\]"
+    ):
+        FusionDataset(files, replace(VIEW, classes=("person", "car")))

@@ -1,0 +1,128 @@
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bevfusion.data.infos import read_infos, write_infos
+from bevfusion.errors import DataError
+
+REMEDY = "run dataset_convert first: automl run --model bevfusion --action dataset_convert"
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    eye = np.eye(4).tolist()
+    camera = {
+        "img_path": "7.png",
+        "height": 3,
+        "width": 4,
+        "cam2img": eye,
+        "lidar2cam": eye,
+        "lidar2img": eye,
+    }
+    person = {
+        "bbox_label_3d": 0,
+        "bbox_3d": [1, 2, 3, 4, 5, 6, 0.5],
+        "bbox": [1, 2, 3, 4],
+        "num_lidar_pts": 9,
+    }
+    return {
+        "sample_idx": 7,
+        "sequence": "0003",
+        "lidar_points": {"lidar_path": "7.bin", "num_pts_feats": 4},
+        "images": {"CAM2": camera},
+        "instances": [person],
+        "annotations": {"name": ["Pedestrian"]},
+    } | changes
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "infos.pkl"
+    write_infos(path, [entry(), entry(sample_idx=8, instances=[])], split="val")
+    infos = read_infos(path)
+    assert (infos.split, infos.classes, infos.dataset_type) == ("val", ("person",), "KittiPersonDataset")
+    first, empty = infos.frames
+    assert (first.sample_idx, first.sequence, first.lidar_path) == (7, "0003", "7.bin")
+    assert first.boxes_camera.tolist() == [[1, 2, 3, 4, 5, 6, 0.5]]
+    assert first.num_lidar_pts.tolist() == [9]
+    assert empty.boxes_camera.shape == (0, 7)
+    assert [path.name for path in tmp_path.iterdir()] == ["infos.pkl"]
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "infos.pkl"
+    write_infos(path, [entry()], split="train")
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        write_infos(path, [], split="train")
+    assert len(read_infos(path).frames) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["infos.pkl"]
+
+
+def test_pickle_that_names_a_class_is_never_run(tmp_path: Path) -> None:
+    path = tmp_path / "infos.pkl"
+    path.write_bytes(pickle.dumps(OrderedDict(a=1)))
+    with pytest.raises(
+        DataError, match=r"infos.pkl: not a plain pickle .*collections.OrderedDict.*"
+    ) as caught:
+        read_infos(path)
+    assert REMEDY in str(caught.value)
+
+
+def test_pickled_call_is_not_executed(tmp_path: Path) -> None:
+    path, marker = tmp_path / "infos.pkl", tmp_path / "executed"
+    path.write_bytes(f"cpathlib\nPath.touch\n(cpathlib\nPath\n(V{marker}\ntRtR.".encode())
+    with pytest.raises(DataError, match="it names pathlib"):
+        read_infos(path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"a": 1})[:-4]])
+def test_what_is_no_pickle_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "infos.pkl"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"infos.pkl: not a plain pickle of bevfusion"):
+        read_infos(path)
+
+
+def test_missing_file_tells_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read_infos(tmp_path / "infos.pkl")
+    assert str(caught.value).startswith(f"{tmp_path / 'infos.pkl'}: the info file is missing\n  -> {REMEDY}")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([1, 2], "not an info file of bevfusion"),
+        ({"metainfo": {"dataset": "kitti"}, "data_list": []}, "not an info file of bevfusion"),
+        (
+            {"metainfo": {"format": "bevfusion-infos", "version": 2}},
+            "version 2, this program reads version 1",
+        ),
+        ({"metainfo": {"format": "bevfusion-infos", "version": 1}}, "lacks a key (KeyError('data_list'))"),
+    ],
+)
+def test_foreign_content_is_named(tmp_path: Path, content: Any, text: str) -> None:
+    path = tmp_path / "infos.pkl"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(DataError) as caught:
+        read_infos(path)
+    assert text in caught.value.faults[0].message
+
+
+def test_points_beside_the_info_file_win_over_the_data_root(tmp_path: Path) -> None:
+    job, root = tmp_path / "job", tmp_path / "root"
+    job.mkdir()
+    write_infos(job / "infos.pkl", [], split="train")
+    infos = read_infos(job / "infos.pkl")
+    assert infos.points_dir(root, "training/velodyne_reduced") == root / "training/velodyne_reduced"
+    (job / "training/velodyne_reduced").mkdir(parents=True)
+    assert infos.points_dir(root, "training/velodyne_reduced") == job / "training/velodyne_reduced"
+    assert infos.points_dir(root, "/else") == Path("/else")

@@ -1,0 +1,135 @@
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bevfusion.data.checks import check_inputs
+from bevfusion.data.convert import ConvertRequest, convert_kitti
+from bevfusion.data.infos import write_infos
+from bevfusion.spec import ExperimentSpec
+
+
+@pytest.fixture
+def spec(kitti_root: Path) -> ExperimentSpec:
+    written = convert_kitti(ConvertRequest(kitti_root, kitti_root))
+    base = ExperimentSpec()
+    parts = {
+        f"{split}_dataset": replace(
+            getattr(base.dataset, f"{split}_dataset"), ann_file=str(path), batch_size=1
+        )
+        for split, path in written.items()
+    }
+    return replace(base, dataset=replace(base.dataset, root_dir=str(kitti_root), **parts))
+
+
+def with_dataset(spec: ExperimentSpec, **changes: Any) -> ExperimentSpec:
+    return replace(spec, dataset=replace(spec.dataset, **changes))
+
+
+def with_train_part(spec: ExperimentSpec, **changes: Any) -> ExperimentSpec:
+    return with_dataset(spec, train_dataset=replace(spec.dataset.train_dataset, **changes))
+
+
+@pytest.mark.parametrize("action", ["train", "evaluate", "inference"])
+def test_sound_data_has_no_faults(spec: ExperimentSpec, action: str) -> None:
+    assert check_inputs(spec, action) == []
+
+
+def test_missing_info_file_comes_with_the_command(spec: ExperimentSpec, kitti_root: Path) -> None:
+    (kitti_root / "kitti_person_infos_val.pkl").unlink()
+    (fault,) = check_inputs(spec, "train")
+    assert (fault.where, fault.message) == (
+        str(kitti_root / "kitti_person_infos_val.pkl"),
+        "the info file is missing",
+    )
+    command = f"automl run --model bevfusion --action dataset_convert --data {kitti_root}"
+    assert fault.hint == f"run dataset_convert first: {command}"
+
+
+def test_command_falls_back_to_the_folder_of_the_info_file(spec: ExperimentSpec, kitti_root: Path) -> None:
+    (kitti_root / "kitti_person_infos_test.pkl").unlink()
+    (fault,) = check_inputs(with_dataset(spec, root_dir=""), "evaluate")
+    assert fault.hint.endswith(f"--data {kitti_root}")
+
+
+def test_unnamed_info_file_is_a_fault_of_its_key(spec: ExperimentSpec) -> None:
+    (fault,) = check_inputs(with_train_part(spec, ann_file=None), "train")
+    assert (fault.where, fault.message) == ("dataset.train_dataset.ann_file", "no info file given")
+
+
+def test_missing_image_names_the_file_and_the_info_file(spec: ExperimentSpec, kitti_root: Path) -> None:
+    image = kitti_root / "training/image_2/000001.png"
+    image.unlink()
+    (fault,) = check_inputs(spec, "train")
+    assert (fault.where, fault.message) == (str(image), "the image is missing")
+    assert f"{kitti_root / 'kitti_person_infos_train.pkl'} refers to it" in fault.hint
+
+
+def test_modality_that_is_off_needs_no_files(spec: ExperimentSpec, kitti_root: Path) -> None:
+    (kitti_root / "training/image_2/000001.png").unlink()
+    lidar_only = replace(spec, input_modality=replace(spec.input_modality, use_camera=False))
+    assert check_inputs(lidar_only, "train") == []
+    (kitti_root / "training/velodyne_reduced/000000.bin").unlink()
+    (fault,) = check_inputs(lidar_only, "train")
+    assert fault.message == "the point file is missing"
+
+
+def test_many_missing_files_are_summed_up(spec: ExperimentSpec, kitti_root: Path) -> None:
+    camera = {"img_path": "x.png", "height": 1, "width": 1} | dict.fromkeys(
+        ("cam2img", "lidar2cam", "lidar2img"), [[0.0] * 4] * 4
+    )
+    frame = {"sequence": "", "lidar_points": {"lidar_path": "x.bin", "num_pts_feats": 4}, "annotations": {}}
+    frames = [frame | {"sample_idx": i, "images": {"CAM2": camera}, "instances": []} for i in range(8)]
+    write_infos(kitti_root / "kitti_person_infos_test.pkl", frames, split="test")
+    faults = check_inputs(spec, "evaluate")
+    assert len(faults) == 6
+    assert faults[-1].message == "11 more of 16 files are missing"
+
+
+def test_classes_and_camera_that_the_data_do_not_have(spec: ExperimentSpec) -> None:
+    wrong = with_dataset(spec, classes=("person", "car"), default_cam_key="CAM3", type="TAO3DDataset")
+    messages = [fault.message for fault in check_inputs(wrong, "evaluate")]
+    assert messages == [
+        "made for KittiPersonDataset, but dataset.type is TAO3DDataset",
+        "classes ['car'] of dataset.classes are not among ['person']",
+        "frame 3 has no camera CAM3, it has ['CAM2']",
+    ]
+
+
+def test_split_without_frames(spec: ExperimentSpec, kitti_root: Path) -> None:
+    path = kitti_root / "kitti_person_infos_train.pkl"
+    write_infos(path, [], split="train")
+    (fault,) = check_inputs(spec, "train")
+    assert (fault.where, fault.message) == (str(path), "the split has no frames")
+
+
+def test_training_without_a_single_step_is_refused_with_its_numbers(spec: ExperimentSpec) -> None:
+    wide = replace(spec, train=replace(spec.train, num_gpus=2, accumulation=3))
+    (fault,) = check_inputs(wide, "train")
+    assert fault.message == (
+        "batch size 1 x 2 processes x accumulation 3 = 6 frames for one update, an epoch has 2"
+    )
+    assert check_inputs(with_train_part(wide, repeat_time=3), "train") == []
+
+
+def test_unlabelled_frames_can_be_inferred_on_but_not_scored(spec: ExperimentSpec, kitti_root: Path) -> None:
+    (kitti_root / "training/label_2/000003.txt").unlink()
+    convert_kitti(ConvertRequest(kitti_root, kitti_root))
+    assert check_inputs(spec, "inference") == []
+    (fault,) = check_inputs(spec, "evaluate")
+    assert fault.message == "the frames have no labels to score against"
+
+
+def test_four_hundred_frames_take_less_than_a_second(spec: ExperimentSpec, kitti_root: Path) -> None:
+    names = [f"{i:06d}" for i in range(400)]
+    for folder, suffix in (("velodyne", "bin"), ("image_2", "png"), ("calib", "txt"), ("label_2", "txt")):
+        first = kitti_root / f"training/{folder}/000000.{suffix}"
+        for name in names[4:]:
+            first.with_name(f"{name}.{suffix}").symlink_to(first)
+    (kitti_root / "ImageSets/train.txt").write_text("\n".join([*names[:2], *names[4:]]))
+    convert_kitti(ConvertRequest(kitti_root, kitti_root))
+    start_s = time.process_time()
+    assert check_inputs(spec, "train") == []
+    assert time.process_time() - start_s < 1.0
