@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import DataError, Fault, UsageError
+from automl.parents import PARENT_FUNCTIONS
 from automl.request import RunRequest
 from automl.schema.paths import get_path
 from automl.skills import DataSource, Skill, SkillAction
@@ -64,9 +65,14 @@ def find_missing_sources(action: SkillAction, spec: Spec) -> list[Fault]:
     """Required inputs of an action that its spec leaves empty, one fault a key."""
     required = {source.key for source in action.data_sources}
     required |= {key for key, entry in action.inputs.items() if _is_required(entry)}
+    parents = {key for function in PARENT_FUNCTIONS for key in action.keys_filled_by(function)}
     return [
-        Fault("is a data source and is not set", key, "give --data ROOT, or --set it")
-        for key in sorted(required - set(action.spec_params))
+        Fault(
+            "is the model to start from and is not set", key, f"give --parent-job-id ID, or --set {key}=PATH"
+        )
+        if key in parents
+        else Fault("is a data source and is not set", key, f"give --data ROOT, or --set {key}=PATH")
+        for key in sorted(required - (set(action.spec_params) - parents))
         if get_path(spec, key) in (None, "", [], {})
     ]
 
@@ -143,12 +149,11 @@ def _convert_jobs(results_dir: Path) -> list[_ConvertJob]:
 
 
 def _find(file: str, places: Sequence[Path]) -> Path | None:
-    """The first file of that name that is not empty, in the places or anywhere below a job's folder."""
-    for place in places:
-        for path in (place / file, *sorted(place.glob(f"*/{file}"))):
-            if path.exists() and (path.is_dir() or path.stat().st_size > 0):
-                return path
-    return None
+    """The first of that name that is not an empty file."""
+    paths = (place / file for place in places)
+    return next(
+        (path for path in paths if path.is_dir() or (path.is_file() and path.stat().st_size > 0)), None
+    )
 
 
 def _missing_faults(

@@ -9,7 +9,10 @@ from automl.errors import UsageError
 from automl.request import RunRequest
 from automl.skills import SkillAction
 
-__all__ = ["bind_parent"]
+__all__ = ["PARENT_FUNCTIONS", "bind_parent"]
+
+PARENT_FUNCTIONS = ("parent_model", "parent_model_folder")
+"""``spec_params`` functions that need a parent job (or a path that the user sets)."""
 
 _EPOCH = re.compile(r"epoch[_=-]?0*(\d+)", re.IGNORECASE)
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".tlt", ".hdf5", ".json")

@@ -266,7 +266,8 @@ class _Planner:
             request, machine, trials=budget.trials, spec_gpus=spec_gpus if isinstance(spec_gpus, int) else 1
         )
         space = self.space(keys, spec)
-        self.warnings += hardware_warnings(self.skill.hardware, machine, request)
+        if self.action.name == "train":
+            self.warnings += hardware_warnings(self.skill.hardware, machine, request)
         self.warnings += run_preflight(self.skill, self.action, spec, self.where(layered))
         forecast = forecast_study(
             request.results_dir,

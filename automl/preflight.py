@@ -11,6 +11,7 @@ from typing import Any
 
 from automl.errors import AutomlError, DataError, EnvironmentUnusableError, ExitCode, Fault, SpecError
 from automl.schema.documents import dump_yaml
+from automl.schema.paths import get_path
 from automl.skills import Skill, SkillAction, command_environment, fill_command
 from automl.types import Spec
 
@@ -46,7 +47,7 @@ def run_preflight(
         path.write_text(dump_yaml(spec), "utf-8")
         done = _run(fill_command(action.preflight, config_path=path, skill_dir=skill.root), skill.root)
     report = _read(done)
-    rename = _Renamer(path, where)
+    rename = _Renamer(path, spec, where)
     if done.returncode in _ERRORS:
         faults = [rename.fault(entry) for entry in report.get("errors") or ()]
         raise _ERRORS[done.returncode](
@@ -91,16 +92,14 @@ def _read(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 class _Renamer:
     """Puts the place where the user wrote a value for the temporary file in which the model found it."""
 
-    def __init__(self, path: Path, where: Callable[[str], str]) -> None:
-        self.path, self.where = str(path), where
+    def __init__(self, path: Path, spec: Spec, where: Callable[[str], str]) -> None:
+        self.path, self.spec, self.where = str(path), spec, where
 
     def fault(self, entry: Any) -> Fault:
         if not isinstance(entry, dict):
             return Fault(str(entry))
         place = str(entry.get("where") or "")
-        file, _, key = place.rpartition(":")
-        if file == self.path or place == key:
-            place = self.where(key) if key and key != self.path else "spec"
-        return Fault(
-            str(entry.get("message", entry)), place.replace(self.path, "spec"), str(entry.get("hint") or "")
-        )
+        key = place.rpartition(":")[2]
+        is_key = bool(key) and get_path(self.spec, key, self) is not self
+        place = self.where(key) if is_key else place.replace(self.path, "spec")
+        return Fault(str(entry.get("message", entry)), place, str(entry.get("hint") or ""))

@@ -45,7 +45,7 @@ def print_plan(plan: Plan) -> None:
             "Budget": f"{budget.trials} trials of at most {budget.max_epochs} epochs{_limits(plan)}",
         }
     rows |= {
-        "Trial": f"{shape.nodes_per_trial} node(s), {shape.gpus_per_trial:g} GPUs, {shape.cpus_per_trial:g} CPUs",
+        "Trial": f"nodes {shape.nodes_per_trial}, GPUs {shape.gpus_per_trial:g}, CPUs {shape.cpus_per_trial:g}",
         "Side by side": f"{shape.max_concurrent} trials",
         "Forecast": _forecast(plan),
     }
