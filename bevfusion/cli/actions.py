@@ -51,8 +51,9 @@ def dataset_convert(spec: SpecFile, overrides: Overrides = None) -> None:
 
 
 def _run_experiment(action: str, path: Path, overrides: Sequence[str]) -> None:
-    from bevfusion.errors import SpecError
-    from bevfusion.launch import plan_launch, visible_devices
+    from bevfusion.data.checks import check_inputs
+    from bevfusion.errors import DataError, SpecError
+    from bevfusion.launch import is_worker, plan_launch, visible_devices
     from bevfusion.spec import load_spec
     from bevfusion.spec.checks import find_warnings
 
@@ -63,6 +64,8 @@ def _run_experiment(action: str, path: Path, overrides: Sequence[str]) -> None:
             raise SpecError(
                 "no folder for the results", where=f"{path}:results_dir", hint="add results_dir=DIR"
             )
+        if not is_worker(os.environ) and (faults := check_inputs(spec, action)):
+            raise DataError(faults)  # all of them, before torch is imported
         if devices := visible_devices(section.gpu_ids, section.num_gpus, os.environ):
             os.environ["CUDA_VISIBLE_DEVICES"] = devices
         if launch := plan_launch(section.num_gpus, section.num_nodes, os.environ):

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import typer
@@ -62,5 +62,6 @@ def reported(results_dir: Path | None) -> Iterator[None]:
         if is_worker(os.environ):
             leave_failure(message, error.exit_code if isinstance(error, BevfusionError) else 1)
         elif results_dir is not None:
-            StatusWriter(results_dir / "status.json").write(Phase.FAILURE, message)
+            with suppress(OSError):  # a folder that cannot be written must not hide what went wrong
+                StatusWriter(results_dir / "status.json").write(Phase.FAILURE, message)
         raise

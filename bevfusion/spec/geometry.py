@@ -11,7 +11,6 @@ from bevfusion.spec.model import ModelSpec
 
 __all__ = ["SceneGrid", "count_cells", "encode_cells", "measure_scene"]
 
-AXES = "xyz"
 TOLERANCE = 1e-3
 """Largest remainder, in cells, that is taken for floating point noise."""
 
@@ -24,14 +23,12 @@ class SceneGrid:
         cells: voxels along x, y, z.
         sparse_shape: the same with the extra slice along z that the sparse encoder's strides ask for.
         encoded: cells along x, y, z after the sparse encoder.
-        bev: cells of the map that boxes are read from, along x, y.
-        bev_cell_m: edge of such a cell along x, y.
+        bev_cell_m: edge along x, y of a cell of the map that boxes are read from.
     """
 
     cells: tuple[int, int, int]
     sparse_shape: tuple[int, int, int]
     encoded: tuple[int, int, int]
-    bev: tuple[int, int]
     bev_cell_m: tuple[float, float]
 
 
@@ -62,42 +59,30 @@ def encode_cells(shape: Sequence[int], encoder: MiddleEncoderSpec) -> tuple[int,
 def measure_scene(model: ModelSpec) -> tuple[SceneGrid | None, list[Fault]]:
     """The grid that follows from range, voxel size and strides, or what makes one impossible."""
     cells, faults = _count_voxels(model)
-    encoder = model.pts_middle_encoder
-    faults += _check_encoder(encoder)
+    faults += _check_encoder(model.pts_middle_encoder)
     if faults:
         return None, faults
     x, y, z = cells
-    sparse = (x, y, z + 1)
-    factor = model.bbox_head.out_size_factor
-    for axis, count in zip("xy", (x, y), strict=True):
-        if count % factor:
-            faults.append(
-                Fault(
-                    f"{count} voxels along {axis} do not divide by the output stride {factor}",
-                    "model.bbox_head.out_size_factor",
-                    f"choose a range of a multiple of {factor} voxels along {axis}",
-                )
-            )
-    encoded = encode_cells(sparse, encoder)
+    sparse, factor = (x, y, z + 1), model.bbox_head.out_size_factor
+    encoded = encode_cells(sparse, model.pts_middle_encoder)
+    faults = [*_check_divisible((x, y), factor), *_check_strides(model, (x, y), encoded)]
     if encoded[2] < 1:
         faults.append(
             Fault(
-                f"{z} voxels along z are used up by {len(encoder.encoder_channels)} stages of the encoder",
+                f"{z} voxels along z are used up by {len(model.pts_middle_encoder.encoder_channels)} stages",
                 "model.pts_middle_encoder.encoder_paddings",
                 "use more voxels along z, fewer stages, or padding 1 along z",
             )
         )
-    faults += _check_strides(model, (x, y), encoded)
     if faults:
         return None, faults
-    size = model.voxel_size
-    bev_cell = (round(size[0] * factor, 9), round(size[1] * factor, 9))
-    return SceneGrid((x, y, z), sparse, encoded, (x // factor, y // factor), bev_cell), []
+    dx, dy, _ = model.voxel_size
+    return SceneGrid((x, y, z), sparse, encoded, (round(dx * factor, 9), round(dy * factor, 9))), []
 
 
 def _count_voxels(model: ModelSpec) -> tuple[list[int], list[Fault]]:
     extent, cells, faults = model.point_cloud_range, [], []
-    for axis, low, high, size in zip(AXES, extent[:3], extent[3:], model.voxel_size, strict=True):
+    for axis, low, high, size in zip("xyz", extent[:3], extent[3:], model.voxel_size, strict=True):
         count = count_cells(low, high, size)
         if high <= low:
             faults.append(
@@ -130,7 +115,37 @@ def _check_encoder(encoder: MiddleEncoderSpec) -> list[Fault]:
     flat = [item for stage in encoder.encoder_paddings for item in stage]
     if any(isinstance(item, tuple) and len(item) != 3 for item in flat):
         return [Fault("a padding per axis has three numbers", "model.pts_middle_encoder.encoder_paddings")]
+    return _check_channels(encoder)
+
+
+def _check_channels(encoder: MiddleEncoderSpec) -> list[Fault]:
+    """Only the last layer of a stage but the last may change the number of channels."""
+    current = encoder.encoder_channels[0][0]
+    for number, stage in enumerate(encoder.encoder_channels):
+        is_last = number == len(encoder.encoder_channels) - 1
+        for channels in stage if is_last else stage[:-1]:
+            if channels != current:
+                return [
+                    Fault(
+                        f"stage {number} has a layer of {channels} channels after one of {current}",
+                        "model.pts_middle_encoder.encoder_channels",
+                        "change channels only in the last layer of a stage that is followed by another",
+                    )
+                ]
+        current = stage[-1]
     return []
+
+
+def _check_divisible(cells: tuple[int, int], factor: int) -> list[Fault]:
+    return [
+        Fault(
+            f"{count} voxels along {axis} do not divide by the output stride {factor}",
+            "model.bbox_head.out_size_factor",
+            f"choose a range of a multiple of {factor} voxels along {axis}",
+        )
+        for axis, count in zip("xy", cells, strict=True)
+        if count % factor
+    ]
 
 
 def _check_strides(model: ModelSpec, cells: tuple[int, int], encoded: tuple[int, int, int]) -> list[Fault]:

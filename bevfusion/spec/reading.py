@@ -16,7 +16,7 @@ from bevfusion.spec.leaf import Block, Leaf, Member, members
 from bevfusion.spec.values import Mismatch, convert
 from bevfusion.spec.yaml_files import parse_text, read_mapping
 
-__all__ = ["load_convert_spec", "load_spec", "parse_spec", "peek"]
+__all__ = ["load_convert_spec", "load_spec", "peek"]
 
 OVERRIDE = "command line"
 T = TypeVar("T")
@@ -65,21 +65,6 @@ def peek(path: Path, overrides: Sequence[str], key: str) -> Any:
     for part in key.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return found
-
-
-def parse_spec(mapping: Mapping[str, Any], kind: type[T], source: str) -> T:
-    """A typed spec from a mapping, without deriving anything; for files that are only looked at.
-
-    Args:
-        mapping: nested keys and values.
-        kind: dataclass of the spec.
-        source: name of the file in messages.
-
-    Raises:
-        SpecError: unknown keys, values of the wrong type or out of bounds; all at once.
-    """
-    reader = _Reader(mapping, source)
-    return reader.conclude(reader.read(kind), [])
 
 
 @dataclass
@@ -160,7 +145,12 @@ class _Reader:
         if unknown is not None:
             self.faults.append(Fault("unknown key", f"{OVERRIDE}:{key}", unknown))
             return None
-        self.mapping = _with(self.mapping, key.split("."), parse_text(text, f"{OVERRIDE}:{key}"))
+        try:
+            value = parse_text(text, f"{OVERRIDE}:{key}")
+        except SpecError as error:
+            self.faults += error.faults
+            return None
+        self.mapping = _with(self.mapping, key.split("."), value)
         return key
 
 

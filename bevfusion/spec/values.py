@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin
 
 from bevfusion.spec.leaf import Leaf
 
-__all__ = ["Mismatch", "convert", "describe_bounds"]
+__all__ = ["Mismatch", "convert"]
 
 
 class Mismatch(Exception):  # noqa: N818 - a finding that becomes a Fault, never seen by a user
@@ -40,7 +40,7 @@ def convert(value: Any, hint: Any, about: Leaf) -> Any:
     return scalar
 
 
-def describe_bounds(about: Leaf) -> str:
+def _describe_bounds(about: Leaf) -> str:
     """What a number may be, in words: ``between 1 and 64``."""
     if about.low is None:
         return f"at most {about.high:g}"
@@ -83,7 +83,7 @@ def _check(value: Any, about: Leaf) -> None:
     below = is_number and about.low is not None and value < about.low
     above = is_number and about.high is not None and value > about.high
     if below or above:
-        raise Mismatch(f"{value!r} is out of bounds, allowed is {describe_bounds(about)}")
+        raise Mismatch(f"{value!r} is out of bounds, allowed is {_describe_bounds(about)}")
 
 
 _ARTICLE = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

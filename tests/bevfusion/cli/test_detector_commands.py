@@ -47,6 +47,7 @@ def training(monkeypatch):
 
     module.run = train
     monkeypatch.setitem(sys.modules, "bevfusion.actions.train", module)
+    monkeypatch.setattr("bevfusion.data.checks.check_inputs", lambda *_: [])
     return module
 
 
@@ -82,6 +83,14 @@ def test_error_of_the_action_keeps_its_exit_code(run, spec, training, tmp_path):
     assert last_status(tmp_path / "results")["message"] == "train: loss is nan at step 7"
 
 
+def test_missing_data_end_with_3_before_torch_is_imported(run, spec, tmp_path):
+    code, _, err = run("train", "-e", spec)
+    assert code == 3
+    assert "dataset.train_dataset.ann_file" in err
+    assert "dataset.val_dataset.ann_file" in err
+    assert "run dataset_convert" in last_status(tmp_path / "results")["message"]
+
+
 def test_unforeseen_error_ends_with_1_and_a_traceback(run, spec, training, tmp_path):
     training.error = ZeroDivisionError("boom")
     code, _, err = run("train", "-e", spec)
@@ -93,6 +102,13 @@ def test_unforeseen_error_ends_with_1_and_a_traceback(run, spec, training, tmp_p
 def test_interruption_ends_with_130(run, spec, training):
     training.error = KeyboardInterrupt()
     assert run("train", "-e", spec)[0] == 130
+
+
+def test_unwritable_results_do_not_hide_the_error(run, spec, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run("train", "-e", spec, f"results_dir={tmp_path / 'file'}", "train.seed=x")
+    assert code == 2
+    assert "train.seed: 'x' is a text" in err
 
 
 def test_results_folder_is_required(run, tmp_path):
