@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from bevfusion.data.infos import Frame, Infos, read_infos
+from bevfusion.data.infos import Infos, locate, read_infos
 from bevfusion.data.splits import SplitFiles, convert_hint, split_files
 from bevfusion.errors import DataError, Fault
 from bevfusion.spec.experiment import ExperimentSpec
@@ -80,13 +80,15 @@ def _file_faults(spec: ExperimentSpec, files: SplitFiles, infos: Infos) -> Itera
     wanted: list[tuple[str, Path]] = []
     if spec.input_modality.use_lidar:
         points_dir = infos.points_dir(files.root_dir, files.pts_prefix)
-        wanted += [("point file", points_dir / frame.lidar_path) for frame in infos.frames]
+        wanted += [("point file", locate(points_dir, frame.lidar_path)) for frame in infos.frames]
     if spec.input_modality.use_camera:
         if fault := _camera_fault(infos, files.camera):
             yield fault
             return
         images_dir = files.root_dir / files.img_prefix
-        wanted += [("image", images_dir / _image_of(frame, files.camera)) for frame in infos.frames]
+        wanted += [
+            ("image", locate(images_dir, frame.cameras[files.camera].img_path)) for frame in infos.frames
+        ]
     names = cache(_names_in)
     missing = [(kind, path) for kind, path in wanted if path.name not in names(path.parent)]
     for kind, path in missing[:_MAX_LISTED]:
@@ -105,10 +107,6 @@ def _camera_fault(infos: Infos, camera: str) -> Fault | None:
             message = f"frame {frame.sample_idx} has no camera {camera}, it has {list(frame.cameras)}"
             return Fault(message, str(infos.path), "change dataset.default_cam_key")
     return None
-
-
-def _image_of(frame: Frame, camera: str) -> str:
-    return frame.cameras[camera].img_path
 
 
 def _names_in(folder: Path) -> frozenset[str]:

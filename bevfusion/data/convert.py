@@ -113,7 +113,7 @@ def convert_kitti(request: ConvertRequest) -> dict[str, Path]:
     frames = _read_splits(request)
     sequences = read_sequences(request.root_dir / "ImageSets" / "sequences.txt")
     tasks = [task for split, names in frames.items() for task in _plan(request, split, names, sequences)]
-    for part in {task.part for task in tasks}:
+    for part in {"training", *(task.part for task in tasks)}:
         (request.output_dir / part / "velodyne_reduced").mkdir(parents=True, exist_ok=True)
 
     outcomes = map_frames(_convert_frame, tasks, description="converting", workers=request.workers)

@@ -14,7 +14,7 @@ from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from bevfusion.data.infos import Camera, Frame, read_infos
+from bevfusion.data.infos import Camera, Frame, locate, read_infos
 from bevfusion.data.loading import load_image, load_points
 from bevfusion.data.splits import SplitFiles, split_files
 from bevfusion.data.transforms import ImageTransform, LidarTransform
@@ -127,7 +127,7 @@ class FusionDataset(Dataset):
     def _load_points(
         self, frame: Frame, change: LidarTransform, rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        raw = load_points(self.points_dir / frame.lidar_path, num_features=frame.num_features)
+        raw = load_points(locate(self.points_dir, frame.lidar_path), num_features=frame.num_features)
         points = change.apply_to_points(raw)
         low, high = self.point_cloud_range[:3], self.point_cloud_range[3:]
         points = points[((points[:, :3] >= low) & (points[:, :3] < high)).all(axis=1)]
@@ -142,7 +142,7 @@ class FusionDataset(Dataset):
         return ImageTransform.sample(source_hw, target_hw, ranges=self.augmentation, rng=rng)
 
     def _load_image(self, camera: Camera, change: ImageTransform) -> torch.Tensor:
-        pixels = change.apply(load_image(self.images_dir / camera.img_path))
+        pixels = change.apply(load_image(locate(self.images_dir, camera.img_path)))
         return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None]
 
     def _targets(self, frame: Frame, camera: Camera, change: LidarTransform) -> InstanceData:
@@ -166,8 +166,8 @@ class FusionDataset(Dataset):
         return {name: matrix[None].astype(np.float32) for name, matrix in matrices.items()} | {
             "sample_idx": frame.sample_idx,
             "ori_shape": (camera.height, camera.width),
-            "lidar_path": str(self.points_dir / frame.lidar_path),
-            "img_path": str(self.images_dir / camera.img_path),
+            "lidar_path": str(locate(self.points_dir, frame.lidar_path)),
+            "img_path": str(locate(self.images_dir, camera.img_path)),
             "box_type_3d": LiDARInstance3DBoxes,
             "box_mode_3d": Box3DMode.LIDAR,
         }

@@ -7,6 +7,7 @@ unpickler refuses everything else: a pickle that can name a class can run code.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,17 @@ from numpy.typing import NDArray
 from bevfusion.data.files import write_whole
 from bevfusion.errors import DataError
 
-__all__ = ["CONVERT_HINT", "FORMAT", "VERSION", "Camera", "Frame", "Infos", "read_infos", "write_infos"]
+__all__ = [
+    "CONVERT_HINT",
+    "FORMAT",
+    "VERSION",
+    "Camera",
+    "Frame",
+    "Infos",
+    "locate",
+    "read_infos",
+    "write_infos",
+]
 
 FORMAT = "bevfusion-infos"
 VERSION = 1
@@ -87,6 +98,17 @@ class Infos:
         """
         beside = self.path.parent / prefix
         return beside if beside.is_dir() else root_dir / prefix
+
+
+def locate(folder: Path, relative: str) -> Path:
+    """Find a file that an info file names.
+
+    Args:
+        folder: folder of the points or images.
+        relative: path from there. Frames of KITTI's ``testing`` part lead out of the folder by ``..``, which
+            is taken literally: the folder itself may be missing, or be a link to elsewhere.
+    """
+    return Path(os.path.normpath(folder / relative))
 
 
 def read_infos(path: Path) -> Infos:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Group
 from rich.table import Table
 
-from bevfusion.data.infos import Camera, Frame, Infos, read_infos
+from bevfusion.data.infos import Camera, Frame, Infos, locate, read_infos
 from bevfusion.data.loading import load_points
 from bevfusion.data.parallel import map_frames
 from bevfusion.errors import DataError, Fault
@@ -130,14 +130,15 @@ def _inspect_frame(frame: Frame, *, points_dir: Path, images_dir: Path, info_pat
     where = f"{info_path}:frame {frame.sample_idx}"
     faults = []
     for name, camera in frame.cameras.items():
-        if not (images_dir / camera.img_path).is_file():
+        image = locate(images_dir, camera.img_path)
+        if not image.is_file():
             hint = f"restore it; {info_path} refers to it"
-            faults.append(Fault("the image is missing", str(images_dir / camera.img_path), hint))
+            faults.append(Fault("the image is missing", str(image), hint))
         if not is_rotation(camera.lidar2cam):
             hint = "mend R0_rect or Tr_velo_to_cam in the frame's calib file and convert again"
             faults.append(Fault(f"lidar2cam of {name} is not a rotation", where, hint))
     try:
-        points = load_points(points_dir / frame.lidar_path, num_features=frame.num_features)
+        points = load_points(locate(points_dir, frame.lidar_path), num_features=frame.num_features)
     except DataError as error:
         return _FrameView(faults=(*faults, *error.faults))
     camera = next(iter(frame.cameras.values()))

@@ -8,7 +8,7 @@ import pytest
 
 from bevfusion.actions.dataset_convert import run
 from bevfusion.data.convert import ConvertRequest, convert_kitti
-from bevfusion.data.infos import read_infos
+from bevfusion.data.infos import locate, read_infos
 from bevfusion.data.loading import load_points
 from bevfusion.errors import DataError, SpecError
 from bevfusion.geometry.frames import visible_mask
@@ -66,18 +66,18 @@ def test_reduced_points_are_those_in_the_image(kitti_root: Path) -> None:
     np.testing.assert_array_equal(reduced, raw[seen])
 
 
-def test_kittis_own_test_part_needs_no_labels_and_is_reached_from_the_training_folder(
-    kitti_root: Path,
-) -> None:
-    shutil.copytree(kitti_root / "training", kitti_root / "testing")
+def test_kittis_own_test_part_needs_no_labels_and_no_training_part(kitti_root: Path, tmp_path: Path) -> None:
+    (kitti_root / "training").rename(kitti_root / "testing")
     shutil.rmtree(kitti_root / "testing/label_2")
-    (kitti_root / "ImageSets/test.txt").write_text("000000\n")
-    frame = read_infos(convert(kitti_root)["test"]).frames[0]
+    job = tmp_path / "job"
+    run(ConvertSpec(root_dir=str(kitti_root), results_dir=str(job), mode="testing"))
+    infos = read_infos(job / "kitti_person_infos_test.pkl")
+    frame = infos.frames[0]
     assert frame.annotations is None
-    assert (kitti_root / "training/velodyne_reduced" / frame.lidar_path).resolve() == (
-        kitti_root / "testing/velodyne_reduced/000000.bin"
-    )
-    assert (kitti_root / "training/image_2" / frame.cameras["CAM2"].img_path).is_file()
+    points_dir = infos.points_dir(kitti_root, "training/velodyne_reduced")
+    assert locate(points_dir, frame.lidar_path) == job / "testing/velodyne_reduced/000003.bin"
+    image = locate(kitti_root / "training/image_2", frame.cameras["CAM2"].img_path)
+    assert image == kitti_root / "testing/image_2/000003.png"
 
 
 def test_test_frames_in_the_training_folder_may_lack_labels(kitti_root: Path) -> None:
