@@ -181,12 +181,17 @@ class _Study:
 
     def conclude(self) -> None:
         """Name the winner, check it on the test part, and close the study."""
+        default = self.state.records.get(DEFAULT_TRIAL)
         winner = self.state.incumbent
+        if winner is None and default is not None and default.state is TrialState.SUCCEEDED:
+            winner = default  # a plain training that measured nothing still made a model
         if winner is None:
             self.finish(Phase.FAILED)
             return
         self._write_best(winner)
-        default = self.state.records.get(DEFAULT_TRIAL)
+        if not self._plan.sheet.is_search:
+            self.finish(Phase.FINISHED)
+            return
         finalists = {record.id: record for record in (default, winner) if record and record.value is not None}
         test = self._ports.final_check(list(finalists.values())) if self._ports.final_check else {}
         verdict = make_verdict(self._plan.sheet.metric, default, winner, test)
@@ -232,7 +237,7 @@ class _Study:
             return TrialState.PRUNED, cause
         if cause is not Cause.NONE and record.epochs < self._budget.max_epochs:
             return TrialState.CANCELLED, cause
-        if record.value is None:
+        if record.value is None and self._plan.sheet.is_search:
             return TrialState.FAILED, Cause.NO_METRIC
         return TrialState.SUCCEEDED, Cause.NONE
 

@@ -184,9 +184,11 @@ class _Runs:
             checkpoint = self._folder.trial(record.id).find_checkpoint(record.best_epoch)
             if checkpoint and record.id in self._of_trial:
                 self._client.log_artifact(self._of_trial[record.id], str(checkpoint), "checkpoint")
-        for path in (self._folder.sheet, self._folder.best / "spec.yaml", self._folder.best / "metrics.json"):
+        best_files = (self._folder.best / "spec.yaml", self._folder.best / "metrics.json")
+        for path in (self._folder.sheet, self._folder.root / "spec.yaml", *best_files):
             if path.exists():
-                self._client.log_artifact(self.parent, str(path), "best" if "best" in path.parts else None)
+                place = "best" if path in best_files else None
+                self._client.log_artifact(self.parent, str(path), place)
         if best := summary.get("best"):
             if self._sheet.is_search:
                 self._log(self.parent, {self._sheet.metric.name: best["value"]}, self._ended, at)

@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from automl.schema.documents import dump_yaml
 from automl.types import Spec
 
 __all__ = ["Checkpoint", "TrialFolder", "write_atomically"]
@@ -67,7 +66,7 @@ class TrialFolder:
     def write_spec(self, spec: Spec) -> None:
         """Create the folder and put the spec into it, whole or not at all."""
         self.root.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.spec, yaml.safe_dump(dict(spec), sort_keys=False))
+        write_atomically(self.spec, dump_yaml(spec))
 
     def list_checkpoints(self) -> list[Checkpoint]:
         """All announced checkpoints by epoch number.

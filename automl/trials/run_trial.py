@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,9 @@ class TrainerRecipe:
 class TrainerJob:
     """One running trainer as a stream of epochs.
 
+    Attributes:
+        last_kpi: the newest numbers, those of lines that are about no epoch included.
+
     Args:
         folder: prepared trial folder.
         command: filled command.
@@ -92,6 +96,7 @@ class TrainerJob:
         self._reader = StatusReader(folder.status, old_bytes)
         self._waiting: deque[Report] = deque()
         self._last_line = StatusLine()
+        self.last_kpi: Mapping[str, float] = {}
         self._process = TrainerProcess(command)
 
     def next_report(self) -> Report | None:
@@ -126,6 +131,7 @@ class TrainerJob:
             raise TrialFailedError(Cause.DEFECT, str(error)) from error
         for line in lines:
             self._last_line = line
+            self.last_kpi = line.kpi or self.last_kpi
             if report := line.to_report(self._metric):
                 self._waiting.append(report)
 

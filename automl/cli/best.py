@@ -1,0 +1,42 @@
+"""``automl best``: the winner of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl.errors import StudyError
+
+__all__ = ["command"]
+
+
+def command(
+    study_id: Annotated[str | None, typer.Argument(help="Study; default the newest.")] = None,
+    results_dir: Annotated[Path, typer.Option(help="Where studies lie.")] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """Show the winner: spec, checkpoint, metrics."""
+    from automl.study.store import find_folder
+    from automl.study.summary import read_summary
+
+    summary = read_summary(find_folder(results_dir, study_id))
+    best = summary["best"]
+    if best is None:
+        raise StudyError(
+            f"{summary['study_id']} has no trial with a score",
+            where=summary["results_dir"],
+            hint="`automl status --json` shows how each trial ended",
+        )
+    if as_json:
+        print(json.dumps(summary))
+        return 0
+    print(f"trial {best['trial']} of {summary['study_id']}: {summary['metric']} {best['value']:.2f}")
+    for name, value in best["params"].items():
+        print(f"  {name} = {value}")
+    print(f"spec        {best['spec']}\ncheckpoint  {best['checkpoint'] or 'none'}")
+    if summary["verdict"]:
+        print(summary["verdict"]["statement"])
+    return 0

@@ -1,0 +1,104 @@
+"""Shows a study's summary to people: ranking, verdict, and where to look."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from automl.cli.names import shorten
+
+__all__ = ["print_job", "print_summary", "print_table"]
+
+_WIDTH_OF_FILES = 200
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+    """Print a document of contract section 12 on stdout."""
+    print_table(
+        ("rank", "trial", "state", summary["metric"], "epochs", "changed from default"), _rows(summary)
+    )
+    if verdict := summary["verdict"]:
+        _print_verdict(summary["metric"], verdict)
+    elif summary["state"] == "failed":
+        print("No trial produced a score; `automl status --json` shows the cause and last words of each.")
+    elif (left_s := summary.get("forecast", {}).get("remaining_s")) is not None:
+        print(f"{summary['state']}; about {left_s / 60:.0f} min to go")
+    else:
+        print(summary["state"])
+    print(f"\nresults    {summary['results_dir']}")
+    if best := summary["best"]:
+        print(f"best       {best['spec']}\n           {best['checkpoint'] or 'no checkpoint'}")
+    if summary["mlflow"]:
+        results_dir = summary["results_dir"].rpartition("/")[0]
+        print(f"runs       automl ui --results-dir {results_dir}")
+
+
+def print_job(document: Mapping[str, Any]) -> None:
+    """Print the document of a plain action on stdout."""
+    print(f"{document['action']} {document['state']}: {document['message'] or document['job_id']}")
+    if document["kpi"]:
+        print_table(("measure", "value"), [[name, f"{value:.2f}"] for name, value in document["kpi"].items()])
+    print(f"results    {document['results_dir']}")
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns on stdout, wide enough for every cell when stdout is no terminal."""
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _rows(summary: Mapping[str, Any]) -> list[list[str]]:
+    sign = 1 if summary["direction"] == "maximize" else -1
+    trials = summary["trials"]
+    defaults = trials[0]["params"] if trials else {}
+    names = shorten({name for trial in trials for name in trial["params"]})
+
+    def order(trial: Mapping[str, Any]) -> tuple[bool, float]:
+        unranked = trial["value"] is None or trial["state"] == "failed"
+        return unranked, -sign * (trial["value"] or 0.0)
+
+    return [
+        [
+            "-" if order(trial)[0] else str(rank),
+            trial["id"],
+            trial["state"] + (f" ({trial['cause']})" if trial["state"] == "failed" else ""),
+            "-" if trial["value"] is None else f"{trial['value']:.2f}",
+            str(trial["epochs"]),
+            _changes(trial, defaults, names),
+        ]
+        for rank, trial in enumerate(sorted(trials, key=order), 1)
+    ]
+
+
+def _changes(trial: Mapping[str, Any], defaults: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    if trial["id"] == "0":
+        return "default spec"
+    changed = {
+        name: value
+        for name, value in trial["params"].items()
+        if name not in defaults or defaults[name] != value
+    }
+    return ", ".join(
+        f"{names[name]}={value:.4g}" if isinstance(value, float) else f"{names[name]}={value}"
+        for name, value in changed.items()
+    )
+
+
+def _print_verdict(metric: str, verdict: Mapping[str, Any]) -> None:
+    print()
+    rows = [
+        [
+            who,
+            *("-" if verdict[who][part] is None else f"{verdict[who][part]:.2f}" for part in ("val", "test")),
+        ]
+        for who in ("default", "winner")
+    ]
+    print_table((metric, "validation", "test"), rows)
+    print(f"\n{verdict['statement']}")

@@ -1,0 +1,112 @@
+"""What a person sees while a study runs: one line on stderr for everything that happens."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TextIO
+
+from automl.cli.names import shorten
+from automl.types import Report, StudySheet, TrialId, TrialRecord, TrialState
+
+__all__ = ["ConsoleProgress"]
+
+_ENDINGS = {
+    TrialState.SUCCEEDED: "finished",
+    TrialState.PRUNED: "stopped early",
+    TrialState.FAILED: "failed",
+    TrialState.CANCELLED: "cancelled",
+}
+
+
+class ConsoleProgress:
+    """A tracker that prints lines; a log file of it reads as well as the terminal.
+
+    Args:
+        stream: where to print.
+    """
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._stream = stream
+        self._started = time.monotonic()
+        self._first_started: float | None = None
+        self._ended = 0
+        self._best: TrialRecord | None = None
+        self._default: TrialRecord | None = None
+
+    def study_started(self, sheet: StudySheet) -> None:
+        """Say what begins."""
+        self._sheet = sheet
+        budget = sheet.budget
+        self._say(
+            f"{sheet.study_id}: {sheet.model}, {_count(budget.trials, 'trial')} of {budget.max_epochs} epochs"
+        )
+        self._say(f"results in {sheet.root}")
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Say which parameters are tried."""
+        names = shorten(record.params)
+        params = ", ".join(f"{names[name]}={_short(value)}" for name, value in record.params.items())
+        self._first_started = self._first_started or time.monotonic()
+        self._say(f"trial {record.id} started: {'default spec' if record.id == '0' else params}")
+
+    def trial_reported(self, trial: TrialId, report: Report) -> None:
+        """Say how an epoch went."""
+        total = report.max_epoch or self._sheet.budget.max_epochs
+        name = self._sheet.metric.name
+        value = f"{name} {report.value:.2f}" if report.value is not None else f"no {name}"
+        self._say(f"trial {trial} epoch {report.epoch}/{total}: {value}")
+
+    def trial_ended(self, record: TrialRecord, *, is_incumbent: bool) -> None:
+        """Say how a trial ended, who leads, and how long the rest may take."""
+        self._ended += 1
+        self._best = record if is_incumbent else self._best
+        self._default = record if record.id == "0" else self._default
+        self._say(f"trial {record.id} {_ENDINGS[record.state]}{self._outcome(record)}{self._standing()}")
+        if record.state is TrialState.FAILED:
+            for line in record.evidence.splitlines():
+                self._say(f"  {line}")
+
+    def study_ended(self, summary: Mapping[str, object], kept: Sequence[TrialRecord]) -> None:  # noqa: ARG002
+        """Say that it is over; the caller shows the outcome."""
+        self._say(
+            f"{self._sheet.study_id}: {summary['state']} after {_duration(time.monotonic() - self._started)}"
+        )
+
+    def _outcome(self, record: TrialRecord) -> str:
+        cause = f" ({record.cause.value.replace('_', ' ')})" if record.state is TrialState.FAILED else ""
+        if record.value is None:
+            return cause
+        return f"{cause}: {self._sheet.metric.name} {record.value:.2f} at epoch {record.best_epoch}"
+
+    def _standing(self) -> str:
+        parts = []
+        if self._best is not None and self._best.value is not None:
+            parts.append(f"best is trial {self._best.id} with {self._best.value:.2f}")
+        if self._default is not None and self._default.value is not None and self._best is not self._default:
+            parts.append(f"default {self._default.value:.2f}")
+        to_go = self._sheet.budget.trials - self._ended
+        if to_go > 0:
+            left_s = (time.monotonic() - (self._first_started or self._started)) / self._ended * to_go
+            parts.append(f"{_count(to_go, 'trial')} to go, about {_duration(left_s)}")
+        return "".join(f" | {part}" for part in parts)
+
+    def _say(self, text: str) -> None:
+        print(f"{datetime.now().astimezone():%H:%M:%S} {text}", file=self._stream, flush=True)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

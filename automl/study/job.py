@@ -1,0 +1,66 @@
+"""A plain action that is no training, on disk: what was asked, and what its status lines add up to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from automl.errors import StatusError, StudyError
+from automl.study.store import StudyFolder
+from automl.trials.folder import TrialFolder, write_atomically
+from automl.trials.status_reader import StatusLine, StatusReader
+
+__all__ = ["read_job", "write_job"]
+
+_STATES = {"SUCCESS": "succeeded", "FAILURE": "failed"}
+
+
+def write_job(folder: StudyFolder, *, action: str, model: str, data: str | None) -> None:
+    """Write ``job.json``, by which later actions find what this one made.
+
+    Args:
+        folder: the job's folder.
+        action: what it does.
+        model: network it belongs to.
+        data: data root it reads.
+    """
+    entry = {
+        "job_id": folder.id,
+        "action": action,
+        "model": model,
+        "data": data,
+        "created": datetime.now().astimezone().isoformat(timespec="milliseconds"),
+    }
+    write_atomically(folder.job, json.dumps(entry, indent=2) + "\n")
+
+
+def read_job(folder: StudyFolder) -> dict[str, Any]:
+    """The document of a plain action: what was asked, its state, its numbers.
+
+    Raises:
+        StudyError: ``job.json`` is missing or damaged.
+    """
+    try:
+        entry: dict[str, Any] = json.loads(folder.job.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"cannot be read: {error}", where=str(folder.job)) from error
+    lines = _read_lines(folder)
+    kpi: Mapping[str, float] = next((line.kpi for line in reversed(lines) if line.kpi), {})
+    state = _STATES.get(lines[-1].status, "running") if lines else "queued"
+    return {
+        **entry,
+        "state": state,
+        "kpi": dict(kpi),
+        "message": lines[-1].message if lines else "",
+        "mlflow": folder.read_tracking(),
+        "results_dir": str(folder.root),
+    }
+
+
+def _read_lines(folder: StudyFolder) -> list[StatusLine]:
+    try:
+        return StatusReader(TrialFolder(folder.root).status).read_new()
+    except StatusError:
+        return []

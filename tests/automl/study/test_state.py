@@ -1,0 +1,97 @@
+from itertools import pairwise
+
+from automl.study.events import (
+    EpochReported,
+    StudyEnded,
+    StudyStarted,
+    TrialEnded,
+    TrialPaused,
+    TrialStarted,
+    TrialSuggested,
+)
+from automl.study.state import Phase, StudyState
+from automl.types import ALLOWED_MOVES, Cause, Metric, Report, TrialId, TrialState
+
+
+def trial(state: StudyState, name: str, values: list[float | None], at: float = 10.0) -> None:
+    state.apply(TrialSuggested(TrialId(name), {"lr": 1.0}), at)
+    state.apply(TrialStarted(TrialId(name)), at)
+    for epoch, value in enumerate(values, 1):
+        state.apply(EpochReported(TrialId(name), Report(epoch, len(values), value)), at + epoch)
+
+
+def end(state: StudyState, name: str, outcome: TrialState, at: float = 20.0) -> None:
+    state.apply(TrialEnded(TrialId(name), outcome, Cause.NONE), at)
+
+
+def test_best_epoch_stands_for_the_trial(metric: Metric) -> None:
+    state = StudyState(metric)
+    trial(state, "0", [10.0, 40.0, None, 30.0])
+    record = state.records[TrialId("0")]
+    assert (record.value, record.best_epoch, record.epochs) == (40.0, 2, 4)
+
+
+def test_epochs_and_seconds_add_up_over_trials(metric: Metric) -> None:
+    state = StudyState(metric)
+    trial(state, "0", [1.0, 2.0], at=10.0)
+    trial(state, "1", [1.0], at=12.0)
+    end(state, "0", TrialState.SUCCEEDED, at=20.0)
+    end(state, "1", TrialState.PRUNED, at=15.0)
+    assert (state.epochs_total, state.trial_seconds) == (3, 13.0)
+
+
+def test_epoch_told_twice_counts_once_and_the_later_telling_holds(metric: Metric) -> None:
+    state = StudyState(metric)
+    trial(state, "0", [1.0, None])
+    state.apply(EpochReported(TrialId("0"), Report(2, 2, 7.0)), 13.0)
+    assert (state.epochs_total, state.records[TrialId("0")].value) == (2, 7.0)
+
+
+def test_incumbent_is_the_first_of_equals_and_may_be_a_stopped_trial(metric: Metric) -> None:
+    state = StudyState(metric)
+    for name, value in (("0", 10.0), ("1", 50.0), ("2", 50.0)):
+        trial(state, name, [value])
+        end(state, name, TrialState.PRUNED)
+    assert state.incumbent is state.records[TrialId("1")]
+
+
+def test_failed_trial_loses_the_lead_to_the_next_best(metric: Metric) -> None:
+    state = StudyState(metric)
+    for name, value in (("0", 10.0), ("1", 30.0), ("2", 50.0)):
+        trial(state, name, [value])
+    assert state.incumbent is state.records[TrialId("2")]
+    end(state, "2", TrialState.FAILED)
+    assert state.incumbent is state.records[TrialId("1")]
+
+
+def test_study_without_scores_has_no_incumbent(metric: Metric) -> None:
+    state = StudyState(metric)
+    trial(state, "0", [None])
+    assert state.incumbent is None
+
+
+def test_pause_stops_the_clock_of_the_trial(metric: Metric) -> None:
+    state = StudyState(metric)
+    trial(state, "0", [1.0], at=10.0)
+    state.apply(TrialPaused(TrialId("0")), 14.0)
+    record = state.records[TrialId("0")]
+    assert (record.state, record.seconds) == (TrialState.PAUSED, 4.0)
+
+
+def test_phase_follows_start_and_end(metric: Metric) -> None:
+    state = StudyState(metric)
+    state.apply(StudyStarted(7, 99), 1.0)
+    assert (state.phase, state.pid, state.started_at) == (Phase.RUNNING, 7, 1.0)
+    state.apply(StudyEnded("finished", {"gain_val": 2.0}), 5.0)
+    assert (state.phase, state.verdict, state.changed_at) == (Phase.FINISHED, {"gain_val": 2.0}, 5.0)
+
+
+def test_final_states_allow_no_move() -> None:
+    finals = {TrialState.SUCCEEDED, TrialState.PRUNED, TrialState.FAILED, TrialState.CANCELLED}
+    assert (
+        {state for state in TrialState if state.is_final}
+        == finals
+        == set(TrialState) - {state for state, moves in ALLOWED_MOVES.items() if moves}
+    )
+    life = [TrialState.QUEUED, TrialState.RUNNING, TrialState.PAUSED, TrialState.QUEUED]
+    assert all(before.may_become(after) for before, after in pairwise(life))

@@ -1,0 +1,206 @@
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_ports import ListSearcher, RecordingTracker, ScriptedJob
+
+from automl.adapters.sequential import SequentialScheduler
+from automl.controller import Ports, StudyPlan, run_study
+from automl.errors import SpecError
+from automl.search.rungs import NeverStopper, SuccessiveHalving
+from automl.study.state import StudyState, read_state
+from automl.study.store import StudyFolder, new_folder
+from automl.study.summary import read_summary
+from automl.trials.folder import TrialFolder
+from automl.types import Budget, Cause, Metric, Params, Resources, Spec, StudySheet, TrialId
+
+Curve = Sequence[float | str | None]
+
+
+class Bench:
+    """A study of scripted trials."""
+
+    def __init__(self, tmp_path: Path, metric: Metric, *curves: Curve, **budget: Any) -> None:
+        self.folder = new_folder(tmp_path, "study")
+        limits = Budget(**{"trials": len(curves), "max_epochs": max(map(len, curves)), **budget})
+        sheet = StudySheet(self.folder.id, self.folder.root, "fake", metric, limits, {"parameters": []})
+        self.folder.write_sheet(sheet, {})
+        self.plan = StudyPlan(sheet, Resources(gpus_per_trial=1), self.make_spec, ScriptedJob)
+        self.searcher = ListSearcher(curves)
+        self.tracker = RecordingTracker()
+        self.ports = Ports(self.searcher, NeverStopper(), SequentialScheduler(), [self.tracker])
+
+    @staticmethod
+    def make_spec(params: Params, folder: TrialFolder) -> Spec:
+        if params["curve"] == ():
+            raise SpecError("lr is 7, at most 1 is allowed", where="trial parameters:lr")
+        return {"results_dir": str(folder.root), **params}
+
+    def run(self, **ports: Any) -> StudyState:
+        return run_study(self.plan, replace(self.ports, **ports))
+
+    def outcomes(self, state: StudyState) -> list[tuple[str, str, float | None]]:
+        return [(r.state.value, r.cause.value, r.value) for r in state.records.values()]
+
+    def checkpoints(self, trial: str) -> list[int]:
+        return [c.epoch for c in self.folder.trial(TrialId(trial)).list_checkpoints()]
+
+
+def test_best_trial_wins_and_its_files_are_laid_out(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, 20.0], [50.0, 40.0], [30.0, 35.0])
+    state = bench.run()
+    best = bench.folder.best
+    assert (state.phase.value, state.incumbent and state.incumbent.id) == ("finished", "1")
+    assert (best / "checkpoint.pth").read_text() == "weights of epoch 1"
+    assert (best / "spec.yaml").read_text() == bench.folder.trial(TrialId("1")).spec.read_text()
+    metrics = json.loads((best / "metrics.json").read_text())
+    assert (metrics["trial"], metrics["epoch"], metrics["value"], metrics["kpi"]) == (
+        "1",
+        1,
+        50.0,
+        {"AP11": 50.0},
+    )
+
+
+def test_only_default_and_winner_keep_their_best_checkpoint(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [20.0, 10.0], [30.0, 25.0], [40.0, 45.0], [5.0, 6.0])
+    bench.run()
+    assert [bench.checkpoints(trial) for trial in "0123"] == [[1], [], [2], []]
+
+
+def test_running_trial_keeps_best_and_newest_checkpoint(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [30.0, 90.0, 20.0, 10.0])
+    seen = []
+
+    class Spy(NeverStopper):
+        def should_stop(self, trial: Any, report: Any) -> bool:
+            seen.append(bench.checkpoints(trial))
+            return False
+
+    bench.run(stopper=Spy())
+    assert seen == [[1], [2], [2, 3], [2, 4]]
+
+
+def test_state_rebuilt_from_events_equals_the_one_that_ran(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, 20.0], [50.0, "diverged"], [30.0, 35.0])
+    assert bench.run() == read_state(bench.folder.events, metric)
+
+
+def test_early_stopped_trial_is_pruned_and_the_default_is_not(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [1.0] * 6, [50.0] * 6, [10.0] * 6)
+    state = bench.run(stopper=SuccessiveHalving(metric, 6, spared=frozenset({TrialId("0")})))
+    assert bench.outcomes(state) == [
+        ("succeeded", "", 1.0), ("succeeded", "", 50.0), ("pruned", "early_stopped", 10.0),
+    ]  # fmt: skip
+    assert [record.epochs for record in state.records.values()] == [6, 6, 3]
+
+
+def test_failed_trial_is_a_state_with_cause_and_evidence(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, 10.0], ["out_of_memory"], [90.0, "diverged"], [20.0, 20.0])
+    state = bench.run()
+    assert bench.outcomes(state)[1:3] == [("failed", "out_of_memory", None), ("failed", "diverged", 90.0)]
+    assert state.records[TrialId("1")].evidence == "scripted out_of_memory"
+    assert state.incumbent is state.records[TrialId("3")]
+
+
+def test_trial_without_a_measurement_fails(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, 10.0], [None, None])
+    assert bench.outcomes(bench.run())[1] == ("failed", "no_metric", None)
+
+
+def test_contradictory_parameters_fail_without_a_launch(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0], [], [20.0])
+    state = bench.run()
+    assert bench.outcomes(state) == [
+        ("succeeded", "", 10.0),
+        ("failed", "bad_spec", None),
+        ("succeeded", "", 20.0),
+    ]
+    assert "lr is 7, at most 1 is allowed" in state.records[TrialId("1")].evidence
+
+
+def test_searcher_hears_every_epoch_and_every_end(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, 20.0], ["diverged"])
+    bench.run()
+    assert [(trial, report.value) for trial, report in bench.searcher.observed] == [("0", 10.0), ("0", 20.0)]
+    assert [(r.id, r.value, r.cause) for r in bench.searcher.told] == [
+        ("0", 20.0, ""),
+        ("1", None, Cause.DIVERGED),
+    ]
+
+
+def test_tracker_hears_the_study_in_order(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0], [20.0], [15.0])
+    bench.run()
+    assert bench.tracker.calls == [
+        ("study_started", bench.folder.id),
+        ("trial_started", "0"), ("trial_reported", ("0", 1)), ("trial_ended", ("0", "succeeded", True)),
+        ("trial_started", "1"), ("trial_reported", ("1", 1)), ("trial_ended", ("1", "succeeded", True)),
+        ("trial_started", "2"), ("trial_reported", ("2", 1)), ("trial_ended", ("2", "succeeded", False)),
+        ("study_ended", ("finished", ["0", "1"])),
+    ]  # fmt: skip
+
+
+def test_epoch_budget_ends_the_study_in_the_middle_of_a_trial(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0] * 4, [20.0] * 4, [30.0] * 4, epochs=6)
+    state = bench.run()
+    assert bench.outcomes(state) == [("succeeded", "", 10.0), ("cancelled", "budget", 20.0)]
+    assert (state.epochs_total, state.incumbent and state.incumbent.id) == (6, "1")
+
+
+@pytest.mark.parametrize("limit", [{"time_s": 1e-9}, {"gpu_hours": 1e-12}])
+def test_spent_budget_starts_nothing_more(tmp_path: Path, metric: Metric, limit: dict[str, float]) -> None:
+    bench = Bench(tmp_path, metric, [10.0] * 3, [20.0] * 3, **limit)
+    assert len(bench.run().records) <= 1
+
+
+def test_exhausted_space_ends_the_study(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0], [20.0], trials=9)
+    assert len(bench.run().records) == 2
+
+
+def test_study_without_a_score_fails(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, ["diverged"], ["bad_spec"])
+    state = bench.run()
+    assert (state.phase.value, state.incumbent, state.verdict) == ("failed", None, None)
+    assert not bench.folder.best.exists()
+
+
+def test_test_part_is_opened_once_for_default_and_winner(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0], [50.0], [30.0])
+    asked: list[list[str]] = []
+
+    def check(records: Any) -> dict[TrialId, float]:
+        asked.append([record.id for record in records])
+        return {TrialId("0"): 8.0, TrialId("1"): 44.0}
+
+    state = bench.run(final_check=check)
+    assert asked == [["0", "1"]]
+    assert state.verdict is not None
+    assert (state.verdict["gain_val"], state.verdict["gain_test"]) == (40.0, 36.0)
+    assert json.loads((bench.folder.best / "metrics.json").read_text())["test"] == 44.0
+
+
+class InterruptedJob(ScriptedJob):
+    """The user presses Ctrl-C in the second epoch of trial 1."""
+
+    def next_report(self) -> Any:
+        if self.folder.root.name == "1" and self.epoch == 1:
+            raise KeyboardInterrupt
+        return super().next_report()
+
+
+def test_interrupt_pauses_the_running_trial_and_keeps_what_it_needs(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [50.0, 50.0], [10.0, 20.0], [30.0, 30.0])
+    bench.plan = replace(bench.plan, make_job=InterruptedJob)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    found = read_summary(StudyFolder(bench.folder.root))
+    assert (found["state"], [trial["state"] for trial in found["trials"]]) == (
+        "interrupted",
+        ["succeeded", "paused"],
+    )
+    assert bench.checkpoints("1") == [1]

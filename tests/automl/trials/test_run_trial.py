@@ -1,0 +1,92 @@
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from automl.ports import TrialFailedError, TrialJob
+from automl.trials.folder import TrialFolder
+from automl.trials.run_trial import TrainerRecipe, cause_of
+from automl.types import Cause, Report
+
+Prepare = Callable[..., TrialFolder]
+
+
+def reports_of(job: TrialJob) -> list[Report]:
+    return list(iter(job.next_report, None))
+
+
+def test_job_relays_every_epoch(recipe: TrainerRecipe, prepare: Prepare) -> None:
+    reports = reports_of(recipe(prepare(num_epochs=3).root))
+    assert [(r.epoch, r.max_epoch, r.value) for r in reports] == [(1, 3, 30.0), (2, 3, 60.0), (3, 3, 90.0)]
+
+
+def test_recipe_survives_the_way_to_a_worker(recipe: TrainerRecipe, prepare: Prepare) -> None:
+    travelled: TrainerRecipe = pickle.loads(pickle.dumps(recipe))  # noqa: S301 - our own bytes
+    assert len(reports_of(travelled(prepare(num_epochs=1).root))) == 1
+
+
+def test_console_goes_to_the_log_with_the_threads_of_the_trial(
+    recipe: TrainerRecipe, prepare: Prepare
+) -> None:
+    folder = prepare(num_epochs=1)
+    reports_of(replace(recipe, cpus=3.0)(folder.root))
+    assert folder.log.read_text() == "OMP_NUM_THREADS=3 seed=1\n"
+
+
+@pytest.mark.parametrize(
+    ("fail", "cause", "evidence"),
+    [
+        ("bad_spec", Cause.BAD_SPEC, "exit code 2\nbad_spec"),
+        ("bad_data", Cause.BAD_DATA, "exit code 3\nbad_data"),
+        ("out_of_memory", Cause.OUT_OF_MEMORY, "exit code 4\nout_of_memory"),
+        ("diverged", Cause.DIVERGED, "exit code 5\ndiverged"),
+        ("defect", Cause.DEFECT, "exit code 1\ndefect"),
+        ("tao_oom", Cause.OUT_OF_MEMORY, "exit code 1\nCUDA out of memory"),
+    ],
+)
+def test_bad_end_carries_cause_and_evidence(
+    recipe: TrainerRecipe, prepare: Prepare, fail: str, cause: Cause, evidence: str
+) -> None:
+    job = recipe(prepare(fail=fail, fail_epoch=2).root)
+    first = job.next_report()
+    assert first is not None
+    with pytest.raises(TrialFailedError) as caught:
+        job.next_report()
+    assert (first.epoch, caught.value.cause) == (1, cause)
+    assert caught.value.evidence.startswith(evidence)
+
+
+def test_failure_survives_pickling() -> None:
+    error: TrialFailedError = pickle.loads(pickle.dumps(TrialFailedError(Cause.DIVERGED, "loss is nan")))  # noqa: S301
+    assert (error.cause, error.evidence, str(error)) == (
+        Cause.DIVERGED,
+        "loss is nan",
+        "diverged: loss is nan",
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"), [(137, Cause.INFRASTRUCTURE), (-9, Cause.INFRASTRUCTURE), (99, Cause.DEFECT)]
+)
+def test_killed_is_infrastructure_and_an_unknown_code_a_defect(code: int, cause: Cause) -> None:
+    assert cause_of(code, "") is cause
+
+
+def test_unreadable_status_fails_the_trial_and_shows_the_line(
+    recipe: TrainerRecipe, prepare: Prepare
+) -> None:
+    folder = prepare(num_epochs=50, epoch_s=0.1)
+    job = recipe(folder.root)
+    with folder.status.open("a") as stream:
+        stream.write("{broken\n")
+    with pytest.raises(TrialFailedError, match=r"not JSON .* in the line '\{broken'"):
+        reports_of(job)
+
+
+def test_stop_request_ends_the_job_without_failure(recipe: TrainerRecipe, prepare: Prepare) -> None:
+    folder = prepare(num_epochs=500, epoch_s=0.05)
+    job = recipe(folder.root)
+    assert job.next_report() is not None
+    folder.stop_request.touch()
+    assert job.next_report() is None
