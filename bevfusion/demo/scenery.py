@@ -52,8 +52,11 @@ class _Plan:
                 self.taken.append((spot.x_m, spot.y_m, radius_m))
 
 
-def sample_scene(rng: Generator, frames: int) -> Scene:
-    """Draw the street of one sequence of ``frames`` frames and everything in it."""
+def sample_scene(rng: Generator, frames: int, *, has_persons: bool = True) -> Scene:
+    """Draw the street of one sequence of ``frames`` frames and everything in it.
+
+    A street without persons keeps its decoys, cyclists and people sitting.
+    """
     walls_m = (pick(rng, 9, 16), pick(rng, 9, 16))
     plan = _Plan(rng, frames * FRAME_INTERVAL_S, pick(rng, 3, 8), pick(rng, 3.6, 4.8), walls_m)
     _build_walls(plan)
@@ -61,11 +64,9 @@ def sample_scene(rng: Generator, frames: int) -> Scene:
     _furnish(plan)
     _seat_people(plan)
     pairs = int(rng.integers(7, 11))
-    # Some streets are empty of people: frames without ground truth must do no harm.
-    persons = pairs if rng.random() < 0.96 else 0
-    figures = [Kind.PERSON.value] * persons + [Kind.DECOY.value] * pairs
+    figures = [Kind.PERSON.value] * pairs * has_persons + [Kind.DECOY.value] * pairs
     _place_figures(plan, rng.permutation(figures).tolist(), NEAR_M)
-    if persons and rng.random() < 0.5:
+    if has_persons and rng.random() < 0.5:
         _place_figures(plan, [Kind.PERSON.value] * int(rng.integers(2, 5)), FAR_M)
     azimuth, elevation = pick(rng, -np.pi, np.pi), pick(rng, 0.45, 1.1)
     flat = float(np.cos(elevation))
