@@ -60,7 +60,7 @@ from bevfusion.errors import SpecError
             ["three numbers"],
         ),
         (
-            "model: {pts_middle_encoder: {encoder_channels: [[8, 8, 32], [48, 32, 64], [64, 64, 8], [8, 8]]}}",
+            "model: {pts_middle_encoder: {encoder_channels: [[8, 8, 32], [48, 8, 8], [8, 8, 8], [8, 8]]}}",
             "model.pts_middle_encoder.encoder_channels",
             ["stage 1 has a layer of 48 channels after one of 32"],
         ),
