@@ -45,8 +45,8 @@ def print_plan(plan: Plan) -> None:
             "Budget": f"{budget.trials} trials of at most {budget.max_epochs} epochs{_limits(plan)}",
         }
     rows |= {
-        "Trial": f"nodes {shape.nodes_per_trial}, GPUs {shape.gpus_per_trial:g}, CPUs {shape.cpus_per_trial:g}",
-        "Side by side": f"{shape.max_concurrent} trials",
+        "Trial": f"{shape.nodes_per_trial} node(s) with {shape.gpus_per_trial:g} GPUs",
+        "Side by side": f"{shape.max_concurrent} of {shape.cpus_per_trial:g} CPUs each",
         "Forecast": _forecast(plan),
     }
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -5,7 +5,8 @@ Rules, each of them shown in the parameter's ``source``:
 * Scale: as said by a file, a flag or the schema; else logarithmic when ``low > 0`` and ``high / low >= 100``.
 * An interval from zero whose default lies at a hundredth of its upper bound or below is searched on a
   logarithmic scale from a hundredth of the default, unless a file or flag said the lower bound.
-* Where zero itself is excluded (``> 0``), the interval starts at a hundredth of the default.
+* Where zero itself is excluded (``> 0``), the interval starts at a hundredth of the default (without one:
+  at a thousandth of its upper bound), logarithmic when the default lies at a tenth of the upper bound or below.
 * ``around-default`` closes an open end at ten times (float) or four times (int) the default, or
   at that part of it.
 """
@@ -115,6 +116,8 @@ class Draft:
         return replace(self, low=low, high=high)
 
     def _powers(self, base: float) -> Draft:
+        if self.high <= 0:
+            return replace(self, low=1.0, high=0.0)
         least = self.low if self.low > 0 else min(1.0, self.high)
         exponents = range(math.floor(math.log(least, base)), math.ceil(math.log(self.high, base)) + 1)
         powers = (int(base**e) if self.is_int and e >= 0 else base**e for e in exponents)
@@ -148,21 +151,22 @@ class Draft:
         return draft
 
     def _without_zero(self) -> Draft:
-        is_at_zero = self.excludes_zero or (self.low == 0 and not self.is_low_said and not self.is_int)
-        if not is_at_zero or (self.log is False and not self.excludes_zero) or self.step is not None:
+        is_zero_fine = self.is_low_said or self.is_int or self.log is False
+        if self.step is not None or not (self.excludes_zero or (self.low == 0 and not is_zero_fine)):
             return self
-        default = self.default if isinstance(self.default, int | float) and self.default > 0 else None
-        if default and (self.high / default >= LOG_RATIO or self.excludes_zero or self.log):
-            low = min(default, self.high) / LOG_RATIO
-            is_log = self.log if self.log is not None else self.high / default >= LOG_RATIO
-            return replace(self, low=low, log=is_log, excludes_zero=False).with_note(
-                f"from a hundredth of the default {default:g}"
-            )
-        if self.excludes_zero:
-            return replace(self, low=self.high / 1000, excludes_zero=False).with_note(
-                "from a thousandth of high, as zero is excluded"
-            )
-        return self
+        if not isinstance(self.default, int | float) or self.default <= 0:
+            if not self.excludes_zero:
+                return self
+            return self._from(self.high / 1000, "a thousandth of its upper bound, as zero is excluded")
+        ratio = self.high / self.default
+        if not self.excludes_zero and ratio < LOG_RATIO and not self.log:
+            return self
+        draft = self._from(min(self.default, self.high) / 100, f"a hundredth of the default {self.default:g}")
+        is_log = ratio >= (10 if self.excludes_zero else LOG_RATIO)
+        return draft if draft.log is not None else replace(draft, log=is_log)
+
+    def _from(self, low: float, words: str) -> Draft:
+        return replace(self, low=low, excludes_zero=False).with_note(f"from {words}")
 
     def finished(self) -> Parameter:
         """The closed dimension."""

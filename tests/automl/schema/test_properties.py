@@ -1,0 +1,145 @@
+"""Any schema of the dialect gives a space whose samples, put into the template, break nothing."""
+
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skills import INF, group, leaf, schema_document
+
+from automl.errors import SpaceError
+from automl.schema.leaves import ActionSchema
+from automl.schema.loader import load_schema
+from automl.schema.paths import get_path
+from automl.schema.sampling import sample_space
+from automl.schema.space import build_space
+from automl.schema.space_files import SpaceRequest, directives_of_flags
+from automl.schema.spec import apply_params
+from automl.space import SearchSpace
+
+NUMBERS = st.floats(-1e3, 1e3, allow_nan=False).map(lambda x: round(x, 6))
+CONDITIONS = st.sampled_from([None, "> 0.0", ">= 1", "!= 0", "/ 8", "^ 2", "> 0.0 <= 1.0", "< 50"])
+
+
+@st.composite
+def numbers(draw: Any) -> dict[str, Any]:
+    kind = draw(st.sampled_from(["int", "float"]))
+    low, high = sorted(draw(st.tuples(NUMBERS, NUMBERS)))
+    low, high = (math.floor(low), math.ceil(high) + 1) if kind == "int" else (low, high + 0.5)
+    default = draw(st.integers(low, high) if kind == "int" else st.floats(low, high))
+    rules: dict[str, Any] = {"minimum": low, "maximum": draw(st.sampled_from([high, high, INF]))}
+    condition = draw(CONDITIONS)
+    if condition:
+        rules["math_cond"] = condition
+    return leaf(kind, default, **rules)
+
+
+@st.composite
+def leaves(draw: Any) -> dict[str, Any]:
+    options = draw(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=4, unique=True))
+    return draw(
+        st.one_of(
+            numbers(),
+            st.just(leaf("bool", True)),
+            st.just(leaf("categorical", options[0], enum=options)),
+            st.just(
+                leaf("categorical", options[0], enum=options, option_weights=list(range(1, len(options) + 1)))
+            ),
+            st.just(leaf("ordered_int", 2, enum=[1, 2, 4])),
+            st.just(leaf("subset_list", options[:1], enum=options)),
+            st.just(leaf("optional_list", [], enum=options)),
+            st.just(leaf("list_2", [0.9, 0.99], minimum=[0.8, 0.9], maximum=[0.95, 0.999])),
+        )
+    )
+
+
+@st.composite
+def related(draw: Any) -> dict[str, Any]:
+    """Two numbers of which the second is tied to the first."""
+    low = draw(st.integers(0, 50))
+    operator = draw(st.sampled_from(["> depends_on", ">= depends_on", "< depends_on", "<= depends_on", None]))
+    first = leaf(
+        "int", draw(st.integers(low, low + 100)), minimum=low, maximum=low + 100, parent_param="TRUE"
+    )
+    rules = {"math_cond": operator} if operator else {}
+    second = leaf(
+        "int",
+        draw(st.integers(low, low + 100)),
+        minimum=low,
+        maximum=low + 100,
+        depends_on="g.first",
+        **rules,
+    )
+    return {"first": first, "second": second}
+
+
+@st.composite
+def documents(draw: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        f"p{i}": node for i, node in enumerate(draw(st.lists(leaves(), min_size=1, max_size=4)))
+    }
+    names = list(properties)
+    if draw(st.booleans()):
+        properties["g"] = group(**draw(related()))
+        names += ["g.first", "g.second"]
+    return schema_document(properties, names, draw(st.sampled_from([[], ["g"]])))
+
+
+def read(document: dict[str, Any]) -> ActionSchema:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "train.schema.json"
+        path.write_text(json.dumps(document))
+        return load_schema(path)
+
+
+def space_or_none(schema: ActionSchema, request: SpaceRequest) -> SearchSpace | None:
+    """A refusal is a fine answer to a schema that leaves nothing to choose."""
+    try:
+        return build_space(schema, schema.default, request)
+    except SpaceError:
+        return None
+
+
+@settings(max_examples=150, deadline=None)
+@given(documents(), st.integers(0, 99))
+def test_every_sample_is_valid_and_inside_the_space(document: dict[str, Any], seed: int) -> None:
+    schema = read(document)
+    space = space_or_none(schema, SpaceRequest(close_around_default=True))
+    for params in sample_space(space, 20, seed) if space else ():
+        assert all(space[name].contains(value) for name, value in params.items())
+        spec = apply_params(schema.default, params, schema)
+        assert all(get_path(spec, name) is not None for name in params)
+
+
+@settings(max_examples=100, deadline=None)
+@given(documents())
+def test_every_leaf_is_in_or_out_and_a_space_survives_json(document: dict[str, Any]) -> None:
+    schema = read(document)
+    space = space_or_none(schema, SpaceRequest(close_around_default=True))
+    if space:
+        searched = {parameter.name.partition("[")[0] for parameter in space}
+        assert searched | {exclusion.name for exclusion in space.excluded} == set(schema.leaves)
+        shape = json.loads(json.dumps(space.to_json(), allow_nan=False))
+        assert [p["name"] for p in shape["parameters"]] == [p.name for p in space]
+        assert all(math.isfinite(p["low"]) for p in shape["parameters"] if not p["choices"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(numbers(), st.floats(0.1, 0.4), st.floats(0.6, 0.9))
+def test_narrowing_never_widens(node: dict[str, Any], left: float, right: float) -> None:
+    schema = read(schema_document({"x": node}, ["x"]))
+    space = space_or_none(schema, SpaceRequest())
+    whole = space["x"] if space else None
+    if whole is None or whole.choices:
+        return
+    assert whole.low is not None
+    assert whole.high is not None
+    low, high = (round(whole.low + (whole.high - whole.low) * part, 3) for part in (left, right))
+    low, high = (math.ceil(low), math.floor(high)) if node["type"] == "int" else (low, high)
+    narrowed = space_or_none(schema, SpaceRequest(directives=directives_of_flags([f"x={low}:{high}"])))
+    if narrowed:
+        assert narrowed["x"].low >= max(low, whole.low) or narrowed["x"].low == low
+        assert whole.low <= narrowed["x"].low <= narrowed["x"].high <= min(high, whole.high)
