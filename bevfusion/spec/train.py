@@ -107,17 +107,13 @@ class TrainSpec:
     pretrained_checkpoint: str | None = leaf(None, "Checkpoint whose weights the training starts from.")
     norm_momentum: float | None = leaf(
         None,
-        "Momentum of every batch norm; null keeps what each norm_cfg says. Without effect on the metric while"
-        " recalibrate_norm is on.",
+        "Least momentum of every batch norm; null takes 20 / (steps of the training). A norm_cfg that says more is"
+        " kept. The default of 0.01 remembers some hundred steps, so in a short training the running averages"
+        " lag behind the weights: it would score near zero though it has learned, and early stopping would be"
+        " blind.",
         low=0.001,
         high=1.0,
         log=True,
-    )
-    recalibrate_norm: bool = leaf(
-        True,
-        "Re-estimate the batch norm statistics from training frames before each validation. With the default"
-        " momentum of 0.01 the running averages lag a hundred steps behind the weights, so a short training"
-        " would score near zero though it has learned, and early stopping would be blind.",
     )
     accumulation: int = leaf(1, "Steps whose gradients are summed up before one update.", low=1, high=256)
     optimizer: OptimizerSpec = block(OptimizerSpec, "Gradient method.")

@@ -76,7 +76,8 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
     if train.pretrained_checkpoint and resume is None:
         report = checkpoints.load_weights(model, Path(train.pretrained_checkpoint), min_matched=0.5)
         _log.info("pretrained weights: %s", report)
-    _set_norm_momentum(model, train.norm_momentum)
+    steps = _count_steps(loader)
+    _raise_norm_momentum(model, train.norm_momentum or min(1.0, 20 / (steps * train.num_epochs)))
     return DetectorRunner(
         model=model,
         work_dir=str(results_dir / "logs"),
@@ -90,7 +91,7 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
         val_cfg={},
         val_evaluator=Evaluator([AveragePrecisionMetric(classes=spec.dataset.classes)]),
         optim_wrapper=_optim_wrapper(spec),
-        param_scheduler=_param_schedulers(spec, steps_per_epoch=_count_steps(loader)),
+        param_scheduler=_param_schedulers(spec, steps_per_epoch=steps),
         custom_hooks=_hooks(spec, results_dir),
         load_from=str(resume) if resume else None,
         resume=resume is not None,
@@ -194,8 +195,7 @@ def _resume_file(spec: ExperimentSpec) -> Path | None:
     return checkpoints.latest(Path(spec.results_dir) / "checkpoints") if spec.train.resume else None
 
 
-def _set_norm_momentum(model: nn.Module, momentum: float | None) -> None:
-    if momentum is not None:
-        for module in model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.momentum = momentum
+def _raise_norm_momentum(model: nn.Module, least: float) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = max(module.momentum or 0.0, least)

@@ -40,7 +40,6 @@ def at(spec: Any, key: str) -> Any:
         ("train.num_nodes", 1),
         ("train.pretrained_checkpoint", None),
         ("train.resume_training_checkpoint_path", None),
-        ("train.recalibrate_norm", True),
         ("input_modality.use_lidar", True),
         ("input_modality.use_camera", True),
         ("input_modality.use_radar", False),
