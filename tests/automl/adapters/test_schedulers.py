@@ -1,0 +1,104 @@
+"""One conformance suite for every scheduler: the same trials, the same calls on the driver."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_ports import RecordingDriver
+
+from automl.adapters.sequential import SequentialScheduler
+from automl.ports import Scheduler, TrialFailedError
+from automl.trials.folder import TrialFolder
+from automl.trials.run_trial import TrainerRecipe
+from automl.types import Cause, Resources
+
+Prepare = Callable[..., TrialFolder]
+
+
+def make_ray() -> Scheduler:
+    from automl.adapters.ray_tune import RayScheduler
+
+    return RayScheduler(Resources(max_concurrent=2))
+
+
+EVERY = pytest.mark.parametrize(
+    "make_scheduler", [SequentialScheduler, pytest.param(make_ray, marks=pytest.mark.ray)]
+)
+
+
+@EVERY
+def test_trials_end_as_their_trainers_do(
+    make_scheduler: Callable[[], Scheduler], recipe: TrainerRecipe, prepare: Prepare
+) -> None:
+    folders = {
+        "good": prepare("good", num_epochs=3).root,
+        "stopped": prepare("stopped", num_epochs=500, epoch_s=0.05).root,
+        "diverged": prepare("diverged", fail="diverged", fail_epoch=2).root,
+        "last": prepare("last", num_epochs=1).root,
+    }
+    driver = RecordingDriver(folders, stop_at={"stopped": 2})
+    make_scheduler().run(driver, recipe)
+    assert sorted(driver.started) == sorted(folders)
+    assert driver.reports == {"good": [1, 2, 3], "stopped": [1, 2], "diverged": [1], "last": [1]}
+    failure = driver.ends.pop("diverged")
+    assert driver.ends == {"good": None, "stopped": None, "last": None}
+    assert isinstance(failure, TrialFailedError)
+    assert (failure.cause, failure.evidence.splitlines()[0]) == (Cause.DIVERGED, "exit code 5")
+
+
+@EVERY
+def test_interrupt_stops_trials_and_comes_out_as_keyboard_interrupt(
+    make_scheduler: Callable[[], Scheduler], recipe: TrainerRecipe, prepare: Prepare
+) -> None:
+    folder = prepare("0", num_epochs=5000, epoch_s=0.05)
+    driver = RecordingDriver({"0": folder.root, "1": prepare("1", num_epochs=5000, epoch_s=0.05).root})
+    listeners: list[str] = []
+
+    def interrupt_after_first_epoch() -> None:
+        while not any(driver.reports.values()):
+            time.sleep(0.05)
+        listeners.extend(open_addresses())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt_after_first_epoch, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        make_scheduler().run(driver, recipe)
+    assert driver.was_interrupted
+    assert set(driver.ends.values()) == {None}
+    silent = folder.status.stat().st_size
+    time.sleep(0.3)
+    assert folder.status.stat().st_size == silent
+    assert {address for address in listeners if address != "127.0.0.1"} <= set(BEFORE)
+
+
+def test_budget_ends_the_running_trial(recipe: TrainerRecipe, prepare: Prepare) -> None:
+    folders = {"0": prepare("0", num_epochs=500, epoch_s=0.02).root, "1": prepare("1").root}
+    driver = RecordingDriver(folders, halt_after_reports=3)
+    SequentialScheduler().run(driver, recipe)
+    assert (driver.reports, driver.ends) == ({"0": [1, 2, 3]}, {"0": None})
+
+
+def test_trainer_that_cannot_be_started_is_told_as_a_failure(tmp_path: Path, prepare: Prepare) -> None:
+    driver = RecordingDriver({"0": prepare("0").root})
+    SequentialScheduler().run(driver, TrainerRecipe(("python",), tmp_path / "nowhere", "AP11"))
+    assert "nowhere: cannot start python" in str(driver.ends["0"])
+
+
+def open_addresses() -> list[str]:
+    """Local addresses of all listening IPv4 and IPv6 sockets of this machine."""
+    found = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                raw = bytes.fromhex(fields[1].partition(":")[0])
+                found.append(socket.inet_ntoa(raw[-4:][::-1]))
+    return found
+
+
+BEFORE = open_addresses()
