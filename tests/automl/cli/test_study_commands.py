@@ -1,0 +1,146 @@
+"""The commands that show studies, on a study of the fake skill; and one run through every real part."""
+
+import json
+import sqlite3
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_skill import write_fake_skill
+
+from automl import app
+from automl.adapters.sequential import SequentialScheduler
+from automl.app import run
+from automl.cli.leaderboard import print_summary
+from automl.cli.main import main
+from automl.cli.names import shorten
+from automl.cli.progress import ConsoleProgress
+from automl.request import RunRequest
+
+
+class NoTracker:
+    """Hears everything and does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+    """The document of a finished study, and the lines that were shown while it ran."""
+    root = tmp_path_factory.mktemp("study")
+    request = RunRequest(
+        skill_dir=write_fake_skill(root / "skill"), results_dir=root / "results", trials=6, max_epochs=6,
+        overrides=("dataset.test_file=none",), seed=1,
+    )  # fmt: skip
+    lines = StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "_scheduler", lambda _: SequentialScheduler())
+        patch.setattr(app, "_mlflow", lambda _: NoTracker())
+        return dict(run(request, [ConsoleProgress(lines)]).document), lines.getvalue()
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
+def results_of(study: tuple[dict[str, Any], str]) -> str:
+    return str(Path(study[0]["results_dir"]).parent)
+
+
+def test_status_shows_what_run_showed(
+    study: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = call(capsys, "status", "--results-dir", results_of(study), "--json")
+    assert (code, json.loads(out)) == (0, study[0])
+
+
+def test_leaderboard_ranks_and_names_changes_shortly(
+    study: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = call(capsys, "status", study[0]["study_id"], "--results-dir", results_of(study))
+    rows = [line.split() for line in out.splitlines()]
+    first = next(row for row in rows if row[:1] == ["1"])
+    best = study[0]["best"]
+    assert code == 0
+    assert first[1:4] == [best["trial"], "succeeded", f"{best['value']:.2f}"]
+    assert first[-1] == f"lr={best['params']['train.lr']:.4g}"
+    assert any(row[-2:] == ["default", "spec"] for row in rows)
+    assert study[0]["verdict"]["statement"] in out
+
+
+def test_best_shows_spec_and_checkpoint(
+    study: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = call(capsys, "best", "--results-dir", results_of(study))
+    assert code == 0
+    assert f"{study[0]['results_dir']}/best/checkpoint.pth" in out
+    assert f"train.lr = {study[0]['best']['params']['train.lr']}" in out
+
+
+def test_list_shows_the_study(study: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]) -> None:
+    _, out = call(capsys, "list", "--results-dir", results_of(study), "--json")
+    (entry,) = json.loads(out)["entries"]
+    assert entry == {
+        "id": study[0]["study_id"], "state": "finished", "trials": 6, "best": study[0]["best"]["value"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["status", "best", "ui"])
+def test_commands_without_a_study_say_where_they_looked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--results-dir", str(tmp_path)])
+    assert ended.value.code == 2
+    assert f"{tmp_path}: there is no study yet" in capsys.readouterr().err
+
+
+def test_lines_tell_start_epochs_end_and_standing(study: tuple[dict[str, Any], str]) -> None:
+    lines = [line.partition(" ")[2] for line in study[1].splitlines()]
+    assert lines[0] == f"{study[0]['study_id']}: fake, 6 trials of 6 epochs"
+    assert lines[2:4] == ["trial 0 started: default spec", "trial 0 epoch 1/6: AP11 8.33"]
+    assert any(line.startswith("trial 0 finished: AP11 50.00 at epoch 6 | best is trial 0") for line in lines)
+    assert sum("stopped early" in line for line in lines) == sum(
+        t["state"] == "pruned" for t in study[0]["trials"]
+    )
+    assert lines[-1].startswith(f"{study[0]['study_id']}: finished after ")
+
+
+def test_names_are_shortened_as_far_as_they_differ() -> None:
+    assert shorten(["train.optimizer.lr", "model.head.type", "model.neck.type", "lr"]) == {
+        "train.optimizer.lr": "optimizer.lr",
+        "model.head.type": "head.type",
+        "model.neck.type": "neck.type",
+        "lr": "lr",
+    }
+
+
+def test_running_study_shows_how_long_it_may_take(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = {"metric": "AP11", "direction": "maximize", "trials": [], "state": "running", "mlflow": None}
+    summary |= {
+        "verdict": None,
+        "best": None,
+        "forecast": {"remaining_s": 600.0},
+        "results_dir": "/results/a",
+    }
+    print_summary(summary)
+    assert "running; about 10 min to go" in capsys.readouterr().out
+
+
+@pytest.mark.ray
+def test_run_goes_through_ray_optuna_and_mlflow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    skill = write_fake_skill(tmp_path / "skill")
+    code, out = call(
+        capsys, "run", "--skill-dir", str(skill), "--results-dir", str(tmp_path / "results"), "--trials", "4",
+        "--max-epochs", "6", "--algorithm", "asha", "--set", "dataset.test_file=none", "--json", "--quiet",
+    )  # fmt: skip
+    document = json.loads(out)
+    assert (code, document["state"], len(document["trials"])) == (0, "finished", 4)
+    database = sqlite3.connect(tmp_path / "results" / "mlflow.db")
+    (children,) = database.execute("select count(*) from tags where key = 'mlflow.parentRunId'").fetchone()
+    (steps,) = database.execute("select count(distinct step) from metrics where key = 'AP11'").fetchone()
+    assert (children, steps) == (4, 6)
