@@ -6,7 +6,7 @@ modules import mmdet3d.
 
 from __future__ import annotations
 
-from bevfusion.ops import allow_cpu_backward, register_mmcv_ops
+from bevfusion.ops import register_mmcv_ops
 
 register_mmcv_ops()
 
@@ -20,5 +20,3 @@ def register() -> None:
     mmdet's with their prefix (``mmdet.SwinTransformer``).
     """
     import bevfusion.model.detector  # noqa: F401, PLC0415 - seconds of imports, wanted only by who builds a model
-
-    allow_cpu_backward()

@@ -103,7 +103,11 @@ class BEVFusion(Base3DDetector):
         return self.bbox_head(self.extract_feat(inputs, data_samples))
 
     def extract_feat(self, inputs: Inputs, data_samples: Sequence[Det3DDataSample]) -> Tensor:
-        """Merge both sensors into the BEV map (B, C, X, Y) that the head sees."""
+        """Merge both sensors into the BEV map (B, C, X, Y) that the head sees.
+
+        Raises:
+            DataError: a camera branch without images.
+        """
         bev = self.extract_pts_feat(inputs["points"])
         if self.uses_camera:
             if inputs.get("imgs") is None:
@@ -124,11 +128,25 @@ class BEVFusion(Base3DDetector):
         return self.view_transform(features.unflatten(0, (batch, cameras)), points, rig)
 
     def extract_pts_feat(self, points: Sequence[Tensor]) -> Tensor:
-        """Turn B clouds (n, F) into their BEV map (B, C, X, Y)."""
+        """Turn B clouds (n, F) into their BEV map (B, C, X, Y).
+
+        Raises:
+            SpecError: the point cloud range holds more voxels than the sparse tensor.
+        """
         clouds = [cloud[:, : self.point_features].float() for cloud in points]
+        self._check_shape()
         limit = self.max_voxels[0 if self.training else 1]
         features, coordinates, _ = voxelize_mean(clouds, self.voxel_grid, max_voxels=limit)
         return self.pts_middle_encoder(features, coordinates, len(clouds))
+
+    def _check_shape(self) -> None:
+        grid, sparse = self.voxel_grid.shape, self.pts_middle_encoder.sparse_shape
+        if any(cells > size for cells, size in zip(grid, sparse, strict=True)):
+            raise SpecError(
+                f"the range holds {grid} voxels, the sparse tensor only {sparse}",
+                where="model.pts_middle_encoder.sparse_shape",
+                hint="sparse_shape is (range / voxel_size) along x and y, and one more along z",
+            )
 
 
 def _mean_features(encoder: Config | None, voxelize: Config) -> int | None:

@@ -11,8 +11,11 @@ from mmdet3d.models.layers import SparseBasicBlock, make_sparse_convmodule
 from torch import Tensor, nn
 
 from bevfusion.model.registry import MODELS
+from bevfusion.ops.sparse import repair_cpu_spconv
 
 __all__ = ["BEVFusionSparseEncoder"]
+
+repair_cpu_spconv()
 
 _NORM = {"type": "BN1d", "eps": 1e-3, "momentum": 0.01}
 _MIN_VOXELS = 2  # batch statistics of one row do not exist
@@ -155,10 +158,8 @@ class BEVFusionSparseEncoder(nn.Module):
             voxels = spconv.SparseConvTensor(
                 features.float(), coordinates, list(self.sparse_shape), batch_size
             )
-            dense = self.conv_out(self.encoder_layers(self.conv_input(voxels))).dense()
-        batch, channels, x_cells, y_cells, z_cells = dense.shape
-        folded = dense.permute(0, 1, 4, 2, 3)
-        return folded.reshape(batch, channels * z_cells, x_cells, y_cells)
+            encoded = self.conv_out(self.encoder_layers(self.conv_input(voxels)))
+        return _from_above(encoded)
 
     def _add_empty_voxels(self, features: Tensor, coordinates: Tensor) -> tuple[Tensor, Tensor]:
         """Put zero voxels into two opposite corners, so that a batch without points still has statistics."""
@@ -168,3 +169,13 @@ class BEVFusionSparseEncoder(nn.Module):
         corners = corners[~taken]
         empty = features.new_zeros(len(corners), features.shape[1])
         return torch.cat([features, empty]), torch.cat([coordinates, corners])
+
+
+def _from_above(voxels: spconv.SparseConvTensor) -> Tensor:
+    """Write occupied voxels into a dense (B, C · Z, X, Y) map, z fastest among the channels."""
+    sample, x, y, z = voxels.indices.long().unbind(1)
+    x_cells, y_cells, z_cells = voxels.spatial_shape
+    shape = (voxels.batch_size, x_cells, y_cells, voxels.features.shape[1], z_cells)
+    dense = voxels.features.new_zeros(shape)
+    dense[sample, x, y, :, z] = voxels.features
+    return dense.flatten(3).permute(0, 3, 1, 2).contiguous()

@@ -252,8 +252,9 @@ def draw_heatmaps(
     blobs = along_x[:, :, None] * along_y[:, None, :]
     heat = boxes.new_zeros(len(truths) * num_classes, *grid.cells)
     drawn = (size > 0).all(dim=1)
-    channel = sample.to(boxes.device) * num_classes + labels
-    heat.index_reduce_(0, channel[drawn], blobs[drawn], "amax")
+    channel = (sample.to(boxes.device) * num_classes + labels)[drawn]
+    blobs = blobs[drawn].flatten(1)
+    heat.flatten(1).scatter_reduce_(0, channel[:, None].expand_as(blobs), blobs, "amax")
     return heat.view(len(truths), num_classes, *grid.cells)
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from bevfusion.ops.mmcv_ext import OpUnavailableError, register_mmcv_ops
-from bevfusion.ops.sparse import allow_cpu_backward
+from bevfusion.ops.sparse import repair_cpu_spconv
 
-__all__ = ["OpUnavailableError", "allow_cpu_backward", "register_mmcv_ops"]
+__all__ = ["OpUnavailableError", "register_mmcv_ops", "repair_cpu_spconv"]
