@@ -32,7 +32,9 @@ def look_at_machine() -> Machine:
     memory = _gpu_memory_gb() if shutil.which("nvidia-smi") else ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        memory = memory[: len([device for device in visible.split(",") if device.strip() not in ("", "-1")])]
+        devices = [device.strip() for device in visible.split(",") if device.strip() not in ("", "-1")]
+        indices = [int(device) if device.isdigit() else i for i, device in enumerate(devices)]
+        memory = tuple(memory[i] for i in indices if i < len(memory))
     return Machine(len(os.sched_getaffinity(0)), memory)
 
 

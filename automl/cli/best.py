@@ -18,7 +18,13 @@ def command(
     results_dir: Annotated[Path, typer.Option(help="Where studies lie.")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
-    """Show the winner: spec, checkpoint, metrics."""
+    r"""Show the winner: spec, checkpoint, metrics.
+
+    \b
+    Examples:
+      automl best
+      automl best study-20261122-213000-ab12 --results-dir ./results
+    """
     from automl.study.store import find_folder
     from automl.study.summary import read_summary
 

@@ -15,7 +15,13 @@ def command(
     results_dir: Annotated[Path, typer.Option(help="Where studies lie.")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
-    """List all studies and jobs, newest last."""
+    r"""List all studies and jobs, newest last.
+
+    \b
+    Examples:
+      automl list
+      automl list --results-dir ./results --json
+    """
     from automl.cli.leaderboard import print_table
     from automl.study.job import read_job
     from automl.study.store import list_folders

@@ -75,7 +75,7 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
         epilog=_EPILOG,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_options)
+    app.callback(invoke_without_command=True)(_options)
     invoked = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, command in COMMANDS.items():
         if name == invoked:

@@ -194,19 +194,18 @@ def _refuse_non_positive(joined: Mapping[str, Any]) -> None:
         for name, least in limits
         if name in joined and (joined[name] < least or joined[name] == 0)
     ]
-    if joined.get("gpus_per_trial", 0) < 0:
-        faults.append(
-            Fault(f"{joined['gpus_per_trial']} is negative", "--gpus-per-trial", "0 means CPU only")
-        )
+    faults += [
+        Fault(f"{joined[name]} is negative", "--" + name.replace("_", "-"), "give 0 or more")
+        for name in ("gpus_per_trial", "seed")
+        if joined.get(name, 0) < 0
+    ]
     if faults:
         raise UsageError(faults)
 
 
 def _flag_names() -> dict[str, str]:
     """Flag without its dashes to option name: ``set`` to ``overrides``."""
-    return {
-        get_args(option)[1].param_decls[0].removeprefix("--"): name for name, option in RUN_OPTIONS.items()
-    }
+    return {get_args(option)[1].default.removeprefix("--"): name for name, option in RUN_OPTIONS.items()}
 
 
 def _option_type(option: Any) -> type:

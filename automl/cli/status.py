@@ -10,19 +10,19 @@ import typer
 
 __all__ = ["command"]
 
-_EPILOG = """\b
-Examples:
-  automl status
-  automl status study-20261122-213000-ab12 --json
-"""
-
 
 def command(
     study_id: Annotated[str | None, typer.Argument(help="Study; default the newest.")] = None,
     results_dir: Annotated[Path, typer.Option(help="Where studies lie.")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
-    """Show one study: state, trials, incumbent, forecast."""
+    r"""Show one study: state, trials, incumbent, forecast.
+
+    \b
+    Examples:
+      automl status
+      automl status study-20261122-213000-ab12 --json
+    """
     from automl.cli.leaderboard import print_summary
     from automl.study.store import find_folder
     from automl.study.summary import read_summary

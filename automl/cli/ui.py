@@ -17,7 +17,13 @@ def command(
     tracking_uri: Annotated[str | None, typer.Option(help="Another store than the newest study's.")] = None,
     port: Annotated[int, typer.Option(help="Port on this machine's loopback.")] = 5000,
 ) -> int:
-    """Open the MLflow UI on the right store, reachable from this machine only."""
+    r"""Open the MLflow UI on the right store, reachable from this machine only.
+
+    \b
+    Examples:
+      automl ui
+      automl ui --results-dir ./results --port 5001
+    """
     from automl.errors import UsageError
     from automl.study.store import find_folder
 

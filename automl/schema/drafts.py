@@ -6,7 +6,7 @@ Rules, each of them shown in the parameter's ``source``:
 * An interval from zero whose default lies at a hundredth of its upper bound or below is searched on a
   logarithmic scale from a hundredth of the default, unless a file or flag said the lower bound.
 * Where zero itself is excluded (``> 0``), the interval starts at a hundredth of the default (without one:
-  at a thousandth of its upper bound), logarithmic when the default lies at a tenth of the upper bound or below.
+  at a thousandth of its upper bound), logarithmic when the default lies at a tenth of that or below.
 * ``around-default`` closes an open end at ten times (float) or four times (int) the default, or
   at that part of it.
 """

@@ -1,0 +1,148 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from skills import write_data, write_skill
+
+from automl.data_sources import bind_data, find_missing_sources
+from automl.errors import DataError, UsageError
+from automl.parents import bind_parent
+from automl.request import RunRequest
+from automl.skills import Skill, load_skill
+
+
+@pytest.fixture
+def skill(tmp_path: Path) -> Skill:
+    return load_skill(skill_dir=write_skill(tmp_path / "toy"))
+
+
+def bind(skill: Skill, tmp_path: Path, data: str | None, **flags: Any) -> Any:
+    request = RunRequest(skill_dir=skill.root, data=data, results_dir=tmp_path / "results", **flags)
+    return bind_data(skill, skill.action("train"), request)
+
+
+def convert_job(tmp_path: Path, name: str, data: Path, created: str, *files: str) -> Path:
+    job = write_data(tmp_path / "results" / name, *files)
+    entry = {"job_id": name, "action": "dataset_convert", "data": str(data), "created": created}
+    (job / "job.json").write_text(json.dumps(entry))
+    return job
+
+
+def test_every_key_is_filled_from_the_root(skill: Skill, tmp_path: Path) -> None:
+    root = write_data(tmp_path / "data")
+    binding = bind(skill, tmp_path, str(root))
+    assert binding.values == {
+        "dataset.root": str(root),
+        "dataset.train": str(root / "train.pkl"),
+        "dataset.test": str(root / "test.pkl"),
+    }
+    assert binding.warnings == ()
+
+
+def test_an_empty_test_part_falls_back_and_is_told(skill: Skill, tmp_path: Path) -> None:
+    root = write_data(tmp_path / "data", "train.pkl")
+    (root / "test.pkl").touch()
+    binding = bind(skill, tmp_path, str(root))
+    assert binding.values["dataset.test"] == str(root / "train.pkl")
+    assert (
+        "there is no test.pkl; with train.pkl instead, winner and figures come from the same"
+        in binding.warnings[0]
+    )
+
+
+def test_the_newest_convert_job_for_the_root_is_looked_into(skill: Skill, tmp_path: Path) -> None:
+    root = write_data(tmp_path / "data", "other")
+    convert_job(tmp_path, "a", root, "2026-01-01", "train.pkl")
+    newest = convert_job(tmp_path, "b", root, "2026-02-01", "train.pkl")
+    convert_job(tmp_path, "c", tmp_path / "elsewhere", "2026-03-01", "train.pkl")
+    write_data(tmp_path / "results" / "broken", "x").joinpath("job.json").write_text("{")
+    assert bind(skill, tmp_path, str(root)).values["dataset.train"] == str(newest / "train.pkl")
+
+
+def test_a_convert_job_can_be_picked(skill: Skill, tmp_path: Path) -> None:
+    root = write_data(tmp_path / "data")
+    picked = convert_job(tmp_path, "a", root, "2026-01-01", "train.pkl")
+    convert_job(tmp_path, "c", tmp_path / "elsewhere", "2026-03-01", "train.pkl")
+    values = bind(skill, tmp_path, str(root), convert_job_id="a").values
+    assert (values["dataset.train"], values["dataset.test"]) == (
+        str(picked / "train.pkl"),
+        str(root / "test.pkl"),
+    )
+    with pytest.raises(UsageError, match=r"there is no dataset_convert job 'z'\n  -> jobs for .*data: a"):
+        bind(skill, tmp_path, str(root), convert_job_id="z")
+    with pytest.raises(UsageError, match=r"job c converted .*elsewhere, not .*data"):
+        bind(skill, tmp_path, str(root), convert_job_id="c")
+
+
+def test_missing_files_come_with_the_exact_command(skill: Skill, tmp_path: Path) -> None:
+    root = write_data(tmp_path / "my data", "other")
+    with pytest.raises(DataError) as caught:
+        bind(skill, tmp_path, str(root))
+    assert caught.value.exit_code == 3
+    assert f"{root}/train.pkl: dataset.train: converted file is missing" in str(caught.value)
+    command = f"automl run --skill-dir {skill.root} --action dataset_convert --data '{root}'"
+    assert f"run dataset_convert first: {command} --results-dir {tmp_path}/results" in str(caught.value)
+
+
+def test_a_root_that_is_no_folder_is_refused(skill: Skill, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone: is not a folder"):
+        bind(skill, tmp_path, str(tmp_path / "gone"))
+
+
+def test_a_uri_is_taken_as_it_is(skill: Skill, tmp_path: Path) -> None:
+    binding = bind(skill, tmp_path, "s3://bucket/kitti/")
+    assert binding.values["dataset.train"] == "s3://bucket/kitti/train.pkl"
+    assert binding.values["dataset.root"] == "s3://bucket/kitti"
+    assert binding.warnings == ("s3://bucket/kitti is not looked into before the run",)
+
+
+def test_a_model_that_does_not_say_which_keys_data_fills(skill: Skill, tmp_path: Path) -> None:
+    request = RunRequest(data=str(tmp_path))
+    with pytest.raises(UsageError, match=r"toy does not say which keys of evaluate --data fills"):
+        bind_data(skill, skill.action("evaluate"), request)
+
+
+def test_missing_sources_name_every_key(skill: Skill) -> None:
+    spec = {"dataset": {"root": "", "train": "/x"}, "train": {"checkpoint": None}}
+    assert [f.where for f in find_missing_sources(skill.action("train"), spec)] == [
+        "dataset.root",
+        "dataset.test",
+    ]
+    (fault,) = find_missing_sources(skill.action("evaluate"), spec)
+    assert fault.hint == "give --parent-job-id ID, or --set train.checkpoint=PATH"
+
+
+def parent(skill: Skill, tmp_path: Path, job: str, action: str = "evaluate") -> dict[str, str]:
+    return bind_parent(skill.action(action), RunRequest(parent_job_id=job, results_dir=tmp_path / "results"))
+
+
+def test_the_winner_of_a_study_is_its_model(skill: Skill, tmp_path: Path) -> None:
+    best = write_data(tmp_path / "results" / "s1" / "best", "checkpoint.pth", "metrics.json")
+    write_data(tmp_path / "results" / "s1" / "trials" / "0" / "checkpoints", "epoch_9.pth")
+    assert parent(skill, tmp_path, "s1") == {"train.checkpoint": str(best / "checkpoint.pth")}
+
+
+def test_the_newest_checkpoint_of_a_job_is_found_by_epoch_number(skill: Skill, tmp_path: Path) -> None:
+    job = write_data(
+        tmp_path / "results" / "j1" / "checkpoints", "epoch_9.pth", "epoch_10.pth", "epoch_002.pth"
+    )
+    assert parent(skill, tmp_path, "j1") == {"train.checkpoint": str(job / "epoch_10.pth")}
+
+
+def test_parents_that_do_not_settle_it_are_refused_with_what_was_found(skill: Skill, tmp_path: Path) -> None:
+    write_data(tmp_path / "results" / "empty", "train.log")
+    write_data(tmp_path / "results" / "two" / "a", "epoch_3.pth")
+    write_data(tmp_path / "results" / "two" / "b", "epoch_3.pth")
+    with pytest.raises(UsageError, match=r"there is no job 'x'\n  -> jobs: empty, two"):
+        parent(skill, tmp_path, "x")
+    with pytest.raises(UsageError, match=r"empty: has no checkpoint\n  -> found: train.log"):
+        parent(skill, tmp_path, "empty")
+    with pytest.raises(
+        UsageError, match=r"has 2 checkpoints of epoch 3\n  -> found: a/epoch_3\.pth, b/epoch_3\.pth"
+    ):
+        parent(skill, tmp_path, "two")
+    with pytest.raises(UsageError, match=r"there is no job"):
+        parent(skill, tmp_path, "../data")
+    with pytest.raises(UsageError, match=r"dataset_convert starts from no other job"):
+        parent(skill, tmp_path, "two", "dataset_convert")
