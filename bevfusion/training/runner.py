@@ -51,8 +51,8 @@ class DetectorRunner(Runner):
                 where=filename,
                 hint="use train.pretrained_checkpoint to start from weights alone",
             )
-        getattr(self.model, "module", self.model).load_state_dict(state["state_dict"])
-        assert self.optim_wrapper is not None  # the runner built it before it resumes
+        model: nn.Module = getattr(self.model, "module", self.model)
+        model.load_state_dict(state["state_dict"])
         self.optim_wrapper.load_state_dict(state["optimizer"])
         for scheduler, saved in zip(self.param_schedulers, state["param_schedulers"], strict=True):
             scheduler.load_state_dict(saved)
