@@ -14,19 +14,26 @@ __all__ = ["Build", "cyclist", "sample_build", "seated", "walking"]
 
 @dataclass(frozen=True)
 class Build:
-    """Measures of a figure in metres: height, half the shoulder breadth, girth of limbs, reach of a step."""
+    """Measures of a figure: height, half the shoulder breadth, radius of legs, reach of a step, stoop.
+
+    Feet and stoop point ahead. Without them front and back would look alike, and no detector could learn
+    a heading from the shape.
+    """
 
     height_m: float
     shoulder_m: float
     limb_m: float
     step_m: float
+    stoop_m: float
 
 
 def sample_build(rng: Generator) -> Build:
     """Draw the measures of one figure, person or decoy alike."""
     height_m = pick(rng, 1.5, 1.95)
     girth = height_m / 1.75 * pick(rng, 0.92, 1.12)
-    return Build(height_m, 0.19 * girth, 0.075 * girth, pick(rng, 0.24, 0.36) * height_m / 1.75)
+    return Build(
+        height_m, 0.19 * girth, 0.075 * girth, pick(rng, 0.24, 0.36) * height_m / 1.75, pick(rng, 0.1, 0.18)
+    )
 
 
 def walking(build: Build, swing: float, top: Surface, trousers: Surface, head: Surface) -> Solids:
@@ -40,16 +47,18 @@ def walking(build: Build, swing: float, top: Surface, trousers: Surface, head: S
         head: surface of the head.
     """
     tall, girth, step = build.height_m, build.limb_m, build.step_m * swing
+    chest = 0.7 * build.stoop_m
     parts = [
-        limb((0, 0, 0.46 * tall), (0, 0, 0.83 * tall), (build.shoulder_m, 0.13 * tall / 1.75), top),
-        ellipsoid((0, 0, 0.91 * tall), (0.1, 0.085, 0.09 * tall), head),
+        limb((0, 0, 0.46 * tall), (chest, 0, 0.83 * tall), (build.shoulder_m, 0.13 * tall / 1.75), top),
+        ellipsoid((build.stoop_m, 0, 0.91 * tall), (0.1, 0.085, 0.09 * tall), head),
     ]
     for side in (-1, 1):
         hip, hand = side * 0.09, side * (build.shoulder_m + 0.05)
-        foot = (side * step, hip, 0.03)
-        parts.append(limb((0, hip, 0.5 * tall), foot, (girth, girth), trousers))
-        shoulder = (0, side * build.shoulder_m, 0.81 * tall)
-        parts.append(limb(shoulder, (-side * 0.8 * step, hand, 0.47 * tall), (0.05, 0.05), top))
+        heel, toe = (side * step, hip, 0.05), (side * step + 0.2, hip, 0.05)
+        parts.append(limb((0, hip, 0.5 * tall), heel, (girth, girth), trousers))
+        parts.append(limb(heel, toe, (0.05, 0.05), trousers))
+        shoulder = (chest, side * build.shoulder_m, 0.81 * tall)
+        parts.append(limb(shoulder, (chest - side * 0.8 * step, hand, 0.47 * tall), (0.05, 0.05), top))
     return Solids.joined(parts)
 
 

@@ -34,7 +34,7 @@ class Hits:
 
     Attributes:
         distance: (H, W) float32, ``inf`` where a ray meets nothing.
-        solid: (H, W) int32, index of the solid, or ``GROUND`` (also where nothing is met).
+        solid: (H, W) int, index of the solid, or ``GROUND`` (also where nothing is met).
         silhouette: (T,) int, rays that would meet the thing if it stood alone.
         visible: (T,) int, rays that meet the thing first.
     """

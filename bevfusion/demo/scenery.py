@@ -176,7 +176,9 @@ def _place_figures(plan: _Plan, names: Sequence[str], reach_m: tuple[float, floa
 def _figure(plan: _Plan, kind: Kind, x_m: float, y_m: float) -> Actor:
     rng = plan.rng
     build = people.sample_build(rng)
-    pose = Pose(x_m, y_m, pick(rng, -np.pi, np.pi))
+    # Most walk along the street and face the traffic, as pedestrians are told to.
+    yaw_rad = rng.normal(np.pi, 0.45) if rng.random() < 0.8 else pick(rng, -np.pi, np.pi)
+    pose = Pose(x_m, y_m, float(yaw_rad))
     swings = rng.choice((-1, 1)) * rng.uniform(0.75, 1, 2) * (1, -1)
     if kind is Kind.DECOY:
         return Actor(kind, pose, (people.walking(build, float(swings[0]), *statue(rng)),))

@@ -14,7 +14,7 @@ from bevfusion.demo.snapshot import take_snapshot
 from bevfusion.demo.solids import Pose, box
 from bevfusion.demo.world import Actor, Kind, Scene
 
-BODY = Build(height_m=1.8, shoulder_m=0.19, limb_m=0.075, step_m=0.3)
+BODY = Build(height_m=1.8, shoulder_m=0.19, limb_m=0.075, step_m=0.3, stoop_m=0.14)
 GREY = Surface((0.5, 0.5, 0.5), 0.3)
 
 
