@@ -15,7 +15,7 @@ from automl.errors import AutomlError, SchemaError, SpecError
 __all__ = ["dump_yaml", "parse_value", "plain", "read_json_mapping", "read_text", "read_yaml_mapping"]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML 1.2 core schema: PyYAML's 1.1 reads ``1e-4`` as text and ``on``, ``no``, ``1:30`` as values."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -126,12 +126,12 @@ def plain(value: Any) -> Any:
     return value
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Quotes text that YAML 1.2 alone would take for a number, such as ``1e-4``."""
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = None if isinstance(parse_value(text), str) else "'"
+    style = "'" if _INT.match(text) or _FLOAT.match(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

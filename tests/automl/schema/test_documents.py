@@ -46,7 +46,7 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1", r"spec\.yaml:1:\d+: is not YAML"),
+        ("a: [1", r"spec\.yaml:\d+:\d+: is not YAML"),
         ("- 1", "holds a list"),
         ("1: 2", "holds a dict, not a mapping of"),
     ],
