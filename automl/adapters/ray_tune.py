@@ -30,7 +30,7 @@ os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
 import ray
 from ray import tune
 from ray._private import ray_constants
-from ray.tune import Callback, Trainable
+from ray.tune import Callback, Trainable, TuneError
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
@@ -62,25 +62,33 @@ class RayScheduler:
             KeyboardInterrupt: SIGINT or SIGTERM came; all trials were stopped before.
             EnvironmentUnusableError: Ray cannot be started or joined.
         """
-        with _cluster(self._resources), tempfile.TemporaryDirectory(prefix="automl-tune-") as storage:
-            with _interrupts() as interrupted:
-                feed = _Feed(driver, self._resources.max_concurrent)
-                tune.run(
-                    tune.with_parameters(_Worker, make_job=make_job),
-                    name="study",
-                    config={},
-                    num_samples=-1,
-                    search_alg=feed,
-                    scheduler=_EpochRelay(feed),
-                    callbacks=[_Watch(feed, interrupted)],
-                    resources_per_trial=_placement(self._resources),
-                    reuse_actors=True,
-                    storage_path=storage,
-                    raise_on_failed_trial=False,
-                    verbose=0,
-                )
-            if interrupted.is_set():
-                raise KeyboardInterrupt
+        feed = _Feed(driver, self._resources.max_concurrent)
+        with _cluster(self._resources), _interrupts() as interrupted:
+            try:
+                self._tune(feed, make_job, interrupted)
+            except TuneError:
+                if feed.error is None:
+                    raise
+                raise feed.error from None
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def _tune(self, feed: _Feed, make_job: JobFactory, interrupted: threading.Event) -> None:
+        with tempfile.TemporaryDirectory(prefix="automl-tune-") as storage:
+            tune.run(
+                tune.with_parameters(_Worker, make_job=make_job),
+                name="study",
+                config={},
+                num_samples=-1,
+                search_alg=feed,
+                scheduler=_EpochRelay(feed),
+                callbacks=[_Watch(feed, interrupted)],
+                resources_per_trial=_placement(self._resources),
+                reuse_actors=True,
+                storage_path=storage,
+                raise_on_failed_trial=False,
+                verbose=0,
+            )
 
 
 class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
@@ -120,19 +128,25 @@ class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
 
 
 class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
-    """Asks the driver for trials while there is room, and tells it of their end."""
+    """Asks the driver for trials while there is room, and tells it of their end.
+
+    Attributes:
+        error: what the driver itself raised; Ray would pass on no more than its text.
+    """
 
     def __init__(self, driver: StudyDriver, max_concurrent: int) -> None:
         super().__init__(metric=None, mode=None)
         self.driver = driver
         self.live: dict[str, tuple[TrialId, TrialFolder]] = {}
+        self.error: Exception | None = None
         self._max_concurrent = max_concurrent
         self._is_halted = False
 
     def suggest(self, trial_id: str) -> Any:
         if len(self.live) >= self._max_concurrent:
             return None
-        prepared = None if self._is_halted else self.driver.next_trial()
+        with self.remembering():
+            prepared = None if self._is_halted else self.driver.next_trial()
         if prepared is None:
             return Searcher.FINISHED
         trial, folder = prepared
@@ -146,7 +160,17 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
         failure = (result or {}).get(_FAILURE)
         if error:
             failure = TrialFailedError(Cause.INFRASTRUCTURE, "Ray lost the worker of this trial")
-        self.driver.on_end(trial, failure)
+        with self.remembering():
+            self.driver.on_end(trial, failure)
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Keep an exception of the driver, to be raised again as it was."""
+        try:
+            yield
+        except Exception as error:
+            self.error = self.error or error
+            raise
 
     def halt(self) -> None:
         """Start nothing more and stop what runs."""
@@ -173,8 +197,9 @@ class _EpochRelay(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> Any:  # noqa: ARG002
         own_id, folder = self._feed.live[trial.trial_id]
-        if self._feed.driver.on_report(own_id, result[_REPORT]):
-            folder.stop_request.touch()
+        with self._feed.remembering():
+            if self._feed.driver.on_report(own_id, result[_REPORT]):
+                folder.stop_request.touch()
         return FIFOScheduler.CONTINUE
 
 
@@ -187,7 +212,8 @@ class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
         own_id, _ = self._feed.live[trial.trial_id]
-        self._feed.driver.on_start(own_id)
+        with self._feed.remembering():
+            self._feed.driver.on_start(own_id)
 
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:  # noqa: ARG002
         if self._interrupted.is_set():
@@ -208,36 +234,46 @@ def _placement(resources: Resources) -> tune.PlacementGroupFactory:
 
 @contextmanager
 def _cluster(resources: Resources) -> Iterator[None]:
-    """Ray on loopback in a folder of its own, or a running cluster; left as it was found."""
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    """Ray on loopback in a folder of its own, or a running cluster; left as it was found.
+
+    A process that is connected to Ray already stays so.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     home = None if resources.ray_address else Path(tempfile.mkdtemp(prefix="automl-ray-", dir="/tmp"))
     try:
-        if home is None:
-            ray.init(address=resources.ray_address, log_to_driver=False, logging_level=logging.ERROR)
-        else:
-            _stay_on_loopback()
-            ray.init(
-                address="local",
-                num_cpus=max(
-                    os.cpu_count() or 1, math.ceil(resources.max_concurrent * resources.cpus_per_trial)
-                ),
-                object_store_memory=_OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _temp_dir=str(home),
-            )
+        try:
+            _start(resources, home)
+        except (ConnectionError, RuntimeError) as error:
+            raise EnvironmentUnusableError(
+                f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
+                where=resources.ray_address or "this machine",
+                hint="check --ray-address, or leave it out to start Ray on this machine",
+            ) from error
         yield
-    except (ConnectionError, RuntimeError) as error:
-        raise EnvironmentUnusableError(
-            f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
-            where=resources.ray_address or "this machine",
-            hint="check --ray-address, or leave it out to start Ray on this machine",
-        ) from error
     finally:
         ray.shutdown()
         if home is not None:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _start(resources: Resources, home: Path | None) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    if home is None:
+        ray.init(address=resources.ray_address, **quiet)
+        return
+    _stay_on_loopback()
+    ray.init(
+        address="local",
+        num_cpus=max(os.cpu_count() or 1, math.ceil(resources.max_concurrent * resources.cpus_per_trial)),
+        object_store_memory=_OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        _temp_dir=str(home),
+        **quiet,
+    )
 
 
 def _stay_on_loopback() -> None:

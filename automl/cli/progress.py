@@ -82,6 +82,8 @@ class ConsoleProgress:
         return f"{cause}: {self._sheet.metric.name} {record.value:.2f} at epoch {record.best_epoch}"
 
     def _standing(self) -> str:
+        if not self._sheet.is_search:
+            return ""
         parts = []
         if self._best is not None and self._best.value is not None:
             parts.append(f"best is trial {self._best.id} with {self._best.value:.2f}")

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,25 +15,31 @@ from automl.adapters.sequential import SequentialScheduler
 from automl.ports import Scheduler, TrialFailedError
 from automl.trials.folder import TrialFolder
 from automl.trials.run_trial import TrainerRecipe
-from automl.types import Cause, Resources
+from automl.types import Cause, Report, Resources, TrialId
 
 Prepare = Callable[..., TrialFolder]
 
 
-def make_ray() -> Scheduler:
-    from automl.adapters.ray_tune import RayScheduler
+@pytest.fixture(scope="module")
+def ray_scheduler() -> Iterator[Scheduler]:
+    """One start of Ray for all tests, since it takes seconds."""
+    from automl.adapters.ray_tune import RayScheduler, _cluster
 
-    return RayScheduler(Resources(max_concurrent=2))
+    resources = Resources(max_concurrent=2)
+    with _cluster(resources):
+        yield RayScheduler(resources)
 
 
-EVERY = pytest.mark.parametrize(
-    "make_scheduler", [SequentialScheduler, pytest.param(make_ray, marks=pytest.mark.ray)]
-)
+@pytest.fixture(params=["sequential", pytest.param("ray", marks=pytest.mark.ray)])
+def scheduler(request: pytest.FixtureRequest) -> Scheduler:
+    if request.param == "sequential":
+        return SequentialScheduler()
+    found: Scheduler = request.getfixturevalue("ray_scheduler")
+    return found
 
 
-@EVERY
 def test_trials_end_as_their_trainers_do(
-    make_scheduler: Callable[[], Scheduler], recipe: TrainerRecipe, prepare: Prepare
+    scheduler: Scheduler, recipe: TrainerRecipe, prepare: Prepare
 ) -> None:
     folders = {
         "good": prepare("good", num_epochs=3).root,
@@ -42,7 +48,7 @@ def test_trials_end_as_their_trainers_do(
         "last": prepare("last", num_epochs=1).root,
     }
     driver = RecordingDriver(folders, stop_at={"stopped": 2})
-    make_scheduler().run(driver, recipe)
+    scheduler.run(driver, recipe)
     assert sorted(driver.started) == sorted(folders)
     assert driver.reports == {"good": [1, 2, 3], "stopped": [1, 2], "diverged": [1], "last": [1]}
     failure = driver.ends.pop("diverged")
@@ -51,9 +57,8 @@ def test_trials_end_as_their_trainers_do(
     assert (failure.cause, failure.evidence.splitlines()[0]) == (Cause.DIVERGED, "exit code 5")
 
 
-@EVERY
 def test_interrupt_stops_trials_and_comes_out_as_keyboard_interrupt(
-    make_scheduler: Callable[[], Scheduler], recipe: TrainerRecipe, prepare: Prepare
+    scheduler: Scheduler, recipe: TrainerRecipe, prepare: Prepare
 ) -> None:
     folder = prepare("0", num_epochs=5000, epoch_s=0.05)
     driver = RecordingDriver({"0": folder.root, "1": prepare("1", num_epochs=5000, epoch_s=0.05).root})
@@ -67,13 +72,37 @@ def test_interrupt_stops_trials_and_comes_out_as_keyboard_interrupt(
 
     threading.Thread(target=interrupt_after_first_epoch, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        make_scheduler().run(driver, recipe)
+        scheduler.run(driver, recipe)
     assert driver.was_interrupted
     assert set(driver.ends.values()) == {None}
-    silent = folder.status.stat().st_size
-    time.sleep(0.3)
-    assert folder.status.stat().st_size == silent
+    assert_silent(folder)
     assert {address for address in listeners if address != "127.0.0.1"} <= set(BEFORE)
+
+
+class BrokenDriver(RecordingDriver):
+    """A driver that cannot record: its disk is full."""
+
+    def on_report(self, trial: TrialId, report: Report) -> bool:
+        raise OSError(f"no space left for epoch {report.epoch}")
+
+
+def test_error_of_the_driver_ends_the_study_as_it_is(
+    scheduler: Scheduler, recipe: TrainerRecipe, prepare: Prepare
+) -> None:
+    folder = prepare("0", num_epochs=5000, epoch_s=0.05)
+    with pytest.raises(OSError, match="no space left for epoch 1"):
+        scheduler.run(BrokenDriver({"0": folder.root}), recipe)
+    assert_silent(folder)
+
+
+def assert_silent(folder: TrialFolder) -> None:
+    """Assert that nobody writes status lines any more."""
+    for _ in range(100):
+        before = folder.status.stat().st_size
+        time.sleep(0.2)
+        if folder.status.stat().st_size == before:
+            return
+    raise AssertionError(f"{folder.status} still grows")
 
 
 def test_budget_ends_the_running_trial(recipe: TrainerRecipe, prepare: Prepare) -> None:
