@@ -247,23 +247,29 @@ def depth_image(points: Sequence[Tensor], rig: CameraRig, image_size: Sequence[i
     """
     height, width = image_size
     cameras = rig.lidar2img.shape[1]
-    to_img = rig.lidar2img @ torch.linalg.inv(rig.lidar_aug)[:, None]
+    to_img = (rig.lidar2img @ torch.linalg.inv(rig.lidar_aug)[:, None]).float()
+    to_input = _affine_2d(rig.img_aug).float()
     device = points[0].device
-    nearest = torch.full((len(points) * cameras, height * width), torch.inf, device=device)
-    for sample, cloud in enumerate(points):
-        matrix = to_img[sample].float().to(device)
-        aug = _affine_2d(rig.img_aug[sample]).float().to(device)
-        projected = torch.einsum("nij,pj->npi", matrix[:, :3, :3], cloud[:, :3]) + matrix[:, None, :3, 3]
-        distance = projected[..., 2]
-        flat = projected / distance.clamp(min=1e-5)[..., None]
-        flat[..., 2] = 1.0
-        u, v, _ = torch.floor(torch.einsum("nij,npj->npi", aug, flat)).unbind(-1)
+    nearest = torch.full((len(points), cameras, height * width), torch.inf, device=device)
+    for image, cloud, matrix, aug in zip(
+        nearest, points, to_img.to(device), to_input.to(device), strict=True
+    ):
+        u, v, distance = _project(cloud[:, :3], matrix, aug).unbind(-1)
         seen = (distance > 0) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
-        pixel = torch.where(seen, v * width + u, 0).long()
-        shown = torch.where(seen, distance, torch.inf)
-        nearest[sample * cameras : (sample + 1) * cameras].scatter_reduce_(1, pixel, shown, "amin")
+        pixel = torch.where(seen, v.floor() * width + u.floor(), 0).long()
+        image.scatter_reduce_(1, pixel, torch.where(seen, distance, torch.inf), "amin")
     nearest[nearest.isinf()] = 0.0
     return nearest.view(len(points), cameras, 1, height, width)
+
+
+def _project(points: Tensor, to_img: Tensor, aug: Tensor) -> Tensor:
+    """Input pixels u, v and depth (m), (N, n, 3), of points (n, 3) in N cameras, in full precision."""
+    with torch.autocast(points.device.type, enabled=False):
+        points = points.float()
+        projected = torch.einsum("nij,pj->npi", to_img[:, :3, :3], points) + to_img[:, None, :3, 3]
+        distance = projected[..., 2:]
+        flat = torch.cat([projected[..., :2] / distance.clamp(min=1e-5), torch.ones_like(distance)], dim=-1)
+        return torch.cat([torch.einsum("nij,npj->npi", aug, flat)[..., :2], distance], dim=-1)
 
 
 def _affine_2d(img_aug: Tensor) -> Tensor:
