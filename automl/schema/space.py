@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from automl.errors import Fault, SpaceError
-from automl.schema.drafts import Draft, NotSearchableError, draft_of_leaf
+from automl.schema.dimensions import NotSearchableError, draft_of_leaf
+from automl.schema.drafts import Draft
 from automl.schema.leaves import ActionSchema, Leaf
 from automl.schema.names import suggest
-from automl.schema.paths import get_path, with_path
+from automl.schema.paths import get_path
 from automl.schema.relations import part_related
+from automl.schema.space_checks import find_field_faults
 from automl.schema.space_files import Directive, SpaceRequest
-from automl.schema.validation import coerce, find_faults
 from automl.space import Condition, Exclusion, Parameter, SearchSpace
 from automl.types import Spec
 
@@ -72,7 +73,7 @@ class _Builder:
             leaf = self.leaf(directive.name, directive.where)
             if leaf is None or not self.may_search(leaf, directive):
                 continue
-            self.faults += _field_faults(leaf, directive, self.schema, self.spec)
+            self.faults += find_field_faults(leaf, directive, self.schema, self.spec)
             before = joined.get(directive.name)
             fields = _join(before.fields if before else {}, directive.fields)
             source = directive.source if directive.fields or before is None else before.source
@@ -250,57 +251,6 @@ def _join(before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     elif "low" in said or "high" in said:
         before = {key: value for key, value in before.items() if key not in ("choices", "weights", "step")}
     return {**before, **said}
-
-
-def _field_faults(leaf: Leaf, directive: Directive, schema: ActionSchema, spec: Spec) -> Iterator[Fault]:
-    """What is wrong with the values that one file or flag gives for a parameter."""
-    fields = directive.fields
-    ranged = [key for key in ("low", "high", "log", "step") if key in fields]
-    if ranged and (not leaf.type.is_number or leaf.enum):
-        yield Fault(f"a {leaf.type} has no {ranged[0]}", directive.where, "give choices")
-        return
-    low, high = fields.get("low"), fields.get("high")
-    for key, value in (("low", low), ("high", high)):
-        if value is not None:
-            yield from _bound_faults(leaf, key, value, directive.where)
-    if low is not None and high is not None and low >= high:
-        yield Fault(f"low {low:g} is not below high {high:g}", directive.where, "to fix a value use --set")
-    if fields.get("log") and low is not None and low <= 0:
-        yield Fault(
-            f"a logarithmic scale cannot start at {low:g}", f"{directive.where}.low", "start above zero"
-        )
-    yield from _choice_faults(leaf, directive, schema, spec)
-
-
-def _bound_faults(leaf: Leaf, key: str, value: float, where: str) -> Iterator[Fault]:
-    assert not isinstance(leaf.minimum, tuple)
-    assert not isinstance(leaf.maximum, tuple)
-    allowed = f"allowed is {leaf.minimum:g} to {leaf.maximum:g}"
-    if value < leaf.minimum:
-        yield Fault(
-            f"{key} {value:g} is below the schema's minimum {leaf.minimum:g}", f"{where}.{key}", allowed
-        )
-    if value > leaf.maximum:
-        yield Fault(
-            f"{key} {value:g} is above the schema's maximum {leaf.maximum:g}", f"{where}.{key}", allowed
-        )
-    if leaf.type == "int" and not float(value).is_integer():
-        yield Fault(f"{key} {value:g} is not a whole number", f"{where}.{key}", "an int takes whole numbers")
-
-
-def _choice_faults(leaf: Leaf, directive: Directive, schema: ActionSchema, spec: Spec) -> Iterator[Fault]:
-    choices, weights = directive.fields.get("choices", ()), directive.fields.get("weights")
-    for choice in choices:
-        trial = with_path(spec, leaf.name, coerce(leaf, choice))
-        yield from find_faults(trial, schema, {leaf.name}, lambda _: f"{directive.where}.choices")
-    if weights is not None and (
-        len(weights) != len(choices)
-        or not all(isinstance(weight, int | float) and weight >= 0 for weight in weights)
-        or not sum(weights) > 0
-    ):
-        yield Fault(
-            f"weights {weights} do not fit {len(choices)} choices", f"{directive.where}.weights", "one each"
-        )
 
 
 def _open_fault(draft: Draft, where: str) -> Fault:

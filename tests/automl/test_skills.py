@@ -123,7 +123,9 @@ def test_unknown_names_list_what_there_is(tmp_path: Path) -> None:
 def test_the_installed_detector_is_found_without_importing_it() -> None:
     assert (find_skill("bevfusion") / "references" / "skill_info.yaml").is_file()
     assert find_skill(None) == find_skill("bevfusion")
-    code = "import sys; from automl.skills import load_skill as f; f('bevfusion'); print('bevfusion' in sys.modules)"
+    code = (
+        "import sys; import automl.skills as s; s.load_skill('bevfusion'); print('bevfusion' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
     with pytest.raises(UsageError, match=r"there is no model 'yolo'\n  -> installed: bevfusion"):
         find_skill("yolo")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from automl.errors import EnvironmentUnusableError, UsageError
-from automl.machine import Machine
+from automl.planning.machine import Machine
 from automl.request import RunRequest
 from automl.schema.names import suggest
 from automl.skills import Hardware

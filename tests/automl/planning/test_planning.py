@@ -8,10 +8,9 @@ import pytest
 import yaml
 from skills import toy_info, write_data, write_skill
 
-from automl import sizing
 from automl.errors import DataError, EnvironmentUnusableError, SpaceError, SpecError, UsageError
-from automl.machine import Machine, look_at_machine
-from automl.planning import Plan, make_plan, resolve_space
+from automl.planning import Plan, make_plan, resolve_space, sizing
+from automl.planning.machine import Machine, look_at_machine
 from automl.request import RunRequest
 from automl.types import Budget, Direction, Metric
 
@@ -19,7 +18,7 @@ from automl.types import Budget, Direction, Metric
 @pytest.fixture(autouse=True)
 def laptop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cores and no GPU, wherever the tests run."""
-    monkeypatch.setattr("automl.planning.look_at_machine", lambda: Machine(2))
+    monkeypatch.setattr("automl.planning.planner.look_at_machine", lambda: Machine(2))
 
 
 def request(tmp_path: Path, *, skill: dict[str, Any] | None = None, **flags: Any) -> RunRequest:
@@ -268,7 +267,7 @@ def test_a_trial_that_never_fits_is_refused(tmp_path: Path) -> None:
 
 
 def test_small_gpus_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automl.planning.look_at_machine", lambda: Machine(8, (16.0, 16.0)))
+    monkeypatch.setattr("automl.planning.planner.look_at_machine", lambda: Machine(8, (16.0, 16.0)))
     assert plan(tmp_path).warnings == ("the model asks for 24 GB a GPU; the smallest here has 16 GB",)
 
 

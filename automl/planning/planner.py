@@ -1,4 +1,4 @@
-"""What ``run`` would do, decided completely before anything is started: reads files, starts nothing heavy.
+"""Takes the decisions of a plan, in order: reads files, starts nothing heavy.
 
 The one process it starts is the model's own check of the resolved spec.
 """
@@ -6,47 +6,34 @@ The one process it starts is the model's own check of the resolved spec.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from automl.data_sources import bind_data, find_missing_sources
-from automl.errors import AutomlError, SchemaError, UsageError
-from automl.forecast import Forecast, forecast_study
-from automl.machine import look_at_machine
-from automl.parents import bind_parent
-from automl.policy import PolicyDecision, decide_policy
-from automl.preflight import run_preflight
-from automl.request import RunRequest
-from automl.schema.documents import plain, read_yaml_mapping
-from automl.schema.leaves import ActionSchema
-from automl.schema.loader import load_schema, schema_of_template
-from automl.schema.paths import get_path
-from automl.schema.space import build_space
-from automl.schema.space_files import SpaceRequest, directives_of_flags, read_space_file
-from automl.schema.spec import (
-    Layer,
-    LayeredSpec,
-    apply_params,
-    layer_of_file,
-    layer_of_overrides,
-    merge_layers,
-    resolve_spec,
-)
-from automl.sizing import (
+from automl.errors import UsageError
+from automl.planning.data_sources import bind_data, find_missing_sources
+from automl.planning.forecast import forecast_study
+from automl.planning.inputs import ActionFiles, plan_space, read_files, user_layers
+from automl.planning.machine import look_at_machine
+from automl.planning.parents import bind_parent
+from automl.planning.plan import Plan
+from automl.planning.preflight import run_preflight
+from automl.planning.sizing import (
     AlgorithmChoice,
     choose_algorithm,
     hardware_warnings,
     size_budget,
     size_resources,
 )
+from automl.policy import PolicyDecision, decide_policy
+from automl.request import RunRequest
+from automl.schema.paths import get_path
+from automl.schema.spec import Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
 from automl.skills import Skill, SkillAction, SpecKeys, load_skill
 from automl.space import SearchSpace
-from automl.types import Budget, Direction, Metric, Params, Resources, Spec
+from automl.types import Direction, Metric, Spec
 
-__all__ = ["Plan", "RunRequest", "make_plan", "resolve_space"]
+__all__ = ["make_plan", "resolve_space"]
 
-_DEFAULT_SPACE = "default"
 _NOT_YET = {
     "objectives": "--objective",
     "constraints": "--constraint",
@@ -54,73 +41,6 @@ _NOT_YET = {
     "seeds": "--seeds",
     "confirm_top": "--confirm-top",
 }
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All decisions of one run.
-
-    Attributes:
-        keys: places of the values that the platform sets, as far as this spec has them.
-        spec: resolved default spec; keys that hold secrets are empty.
-        schema: what the spec is held against; None when the action has none that can be read.
-        space: closed search space; without parameters unless a study runs.
-        metric: what ranking uses; None for a plain action of a model that names none.
-        data_sources: spec key to path or URI, as filled from ``--data``.
-    """
-
-    request: RunRequest
-    skill: Skill
-    action: SkillAction
-    keys: SpecKeys
-    policy: PolicyDecision
-    spec: Spec
-    schema: ActionSchema | None
-    space: SearchSpace
-    algorithm: AlgorithmChoice
-    budget: Budget
-    resources: Resources
-    metric: Metric | None
-    data_sources: Mapping[str, str]
-    forecast: Forecast = field(default_factory=Forecast)
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def is_study(self) -> bool:
-        """Whether trials are searched; else the action runs once, plainly."""
-        return self.policy.runnable
-
-    def trial_spec(self, params: Params) -> Spec:
-        """The default spec with a trial's parameters put in, validated.
-
-        Raises:
-            SpecError: the outcome breaks the schema.
-        """
-        return apply_params(self.spec, params, self.schema)
-
-    def to_json(self) -> dict[str, Any]:
-        """The shape of ``automl plan --json`` (contract section 12)."""
-        budget = self.budget
-        return {
-            "model": self.skill.name,
-            "action": self.action.name,
-            "policy": self.policy.to_json(),
-            "spec": plain(self.spec),
-            "space": plain(self.space.to_json()),
-            "algorithm": asdict(self.algorithm),
-            "budget": {
-                "trials": budget.trials,
-                "max_epochs": budget.max_epochs,
-                "epochs": budget.epochs,
-                "time_s": budget.time_s,
-                "gpu_hours": budget.gpu_hours,
-            },
-            "resources": asdict(self.resources),
-            "metric": asdict(self.metric) if self.metric else None,
-            "data_sources": dict(self.data_sources),
-            "forecast": asdict(self.forecast),
-            "warnings": list(self.warnings),
-        }
 
 
 def make_plan(request: RunRequest) -> Plan:
@@ -132,7 +52,7 @@ def make_plan(request: RunRequest) -> Plan:
     _refuse_unavailable(request)
     skill = load_skill(request.model, request.skill_dir)
     action = skill.action(request.action)
-    files = _read_files(skill, action)
+    files = read_files(skill, action)
     policy = decide_policy(
         action=action.name,
         explicit=request.policy,
@@ -152,83 +72,11 @@ def resolve_space(request: RunRequest) -> SearchSpace:
     """
     skill = load_skill(request.model, request.skill_dir)
     action = skill.action(request.action)
-    files = _read_files(skill, action)
+    files = read_files(skill, action)
     if files.errors:
         raise files.errors[0]
-    layered = resolve_spec(files.template, files.schema, _user_layers(skill, request))
-    keys = action.keys.present_in(layered.values)
-    return _build_space(request, skill, action, keys, files.schema, layered.values)
-
-
-@dataclass(frozen=True)
-class _Files:
-    """Schema and template of an action, as far as they can be read, and what is wrong with them."""
-
-    schema: ActionSchema
-    template: Mapping[str, Any]
-    errors: tuple[AutomlError, ...]
-    is_free: bool = False
-
-
-def _read_files(skill: Skill, action: SkillAction) -> _Files:
-    errors: list[AutomlError] = []
-    schema: ActionSchema | None = None
-    template: Mapping[str, Any] | None = None
-    try:
-        schema = load_schema(skill.schema_path(action.name))
-    except SchemaError as error:
-        errors.append(error)
-    path = skill.template_path(action.name)
-    try:
-        template = read_yaml_mapping(path, SchemaError)
-    except SchemaError as error:
-        errors.append(error)
-    known = template if template is not None else schema.default if schema else {}
-    is_free = not known and schema is None
-    return _Files(schema or schema_of_template(path, known), known, tuple(errors), is_free)
-
-
-def _user_layers(skill: Skill, request: RunRequest) -> list[Layer]:
-    layers = [layer_of_file(skill.profile_path(request.profile))] if request.profile else []
-    if request.spec:
-        layers.append(layer_of_file(request.spec))
-    return [*layers, layer_of_overrides(request.overrides)]
-
-
-def _build_space(
-    request: RunRequest, skill: Skill, action: SkillAction, keys: SpecKeys, schema: ActionSchema, spec: Spec
-) -> SearchSpace:
-    curated = _curated_space(skill, request.space)
-    managed = {key: f"the platform ({role.replace('_', ' ')})" for role, key in keys.named().items()}
-    managed |= {source.key: "--data" for source in action.data_sources}
-    managed |= dict.fromkeys(action.spec_params, "the job")
-    wishes = replace(
-        curated,
-        directives=curated.directives + directives_of_flags(request.params),
-        drops={**_still_dropped(curated, request), **dict.fromkeys(request.drops, "--drop")},
-        allow_disabled=request.allow_disabled,
-        close_around_default=request.open_bounds == "around-default",
-        managed=managed,
-        foreign=frozenset(skill.actions) - {action.name},
-    )
-    return build_space(schema, spec, wishes)
-
-
-def _still_dropped(curated: SpaceRequest, request: RunRequest) -> dict[str, str]:
-    """What a file drops, without what a flag asks for by name."""
-    asked = {text.partition("=")[0].strip() for text in request.params}
-    return {name: source for name, source in curated.drops.items() if name not in asked}
-
-
-def _curated_space(skill: Skill, wanted: str | None) -> SpaceRequest:
-    if wanted is None:
-        default = skill.root / "search_spaces" / f"{_DEFAULT_SPACE}.yaml"
-        return read_space_file(default) if default.is_file() else SpaceRequest()
-    path = Path(wanted)
-    is_file = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
-    if is_file and not path.is_file():
-        raise UsageError("there is no such file", where=f"--space:{wanted}", hint="give a file or a name")
-    return read_space_file(path.resolve() if is_file else skill.space_path(wanted))
+    layered = resolve_spec(files.template, files.schema, user_layers(skill, request))
+    return plan_space(request, skill, action, schema=files.schema, spec=layered.values)
 
 
 def _refuse_unavailable(request: RunRequest) -> None:
@@ -241,7 +89,12 @@ class _Planner:
     """Takes the decisions of one plan in order; each step reads what the steps before decided."""
 
     def __init__(
-        self, request: RunRequest, skill: Skill, action: SkillAction, files: _Files, policy: PolicyDecision
+        self,
+        request: RunRequest,
+        skill: Skill,
+        action: SkillAction,
+        files: ActionFiles,
+        policy: PolicyDecision,
     ) -> None:
         self.request, self.skill, self.action, self.files, self.policy = request, skill, action, files, policy
         self.warnings: list[str] = [policy.notice] if policy.notice else []
@@ -265,7 +118,7 @@ class _Planner:
         resources = size_resources(
             request, machine, trials=budget.trials, spec_gpus=spec_gpus if isinstance(spec_gpus, int) else 1
         )
-        space = self.space(keys, spec)
+        space = self.space(spec)
         if self.action.name == "train":
             self.warnings += hardware_warnings(self.skill.hardware, machine, request)
         self.warnings += run_preflight(self.skill, self.action, spec, self.where(layered))
@@ -296,7 +149,7 @@ class _Planner:
 
     def layered(self, bound: Mapping[str, str]) -> LayeredSpec:
         """The user's layers, then data and what the platform sets, where the user said nothing else."""
-        layers = _user_layers(self.skill, self.request)
+        layers = user_layers(self.skill, self.request)
         if self.files.is_free:
             if not self.request.spec:
                 hint = f"give the whole spec with --spec FILE, or generate {self.files.schema.path}"
@@ -359,10 +212,10 @@ class _Planner:
         value = get_path(spec, keys.epochs)
         return value if isinstance(value, int) and value > 0 else 1
 
-    def space(self, keys: SpecKeys, spec: Spec) -> SearchSpace:
+    def space(self, spec: Spec) -> SearchSpace:
         if not self.policy.runnable:
             return SearchSpace(())
-        space = _build_space(self.request, self.skill, self.action, keys, self.files.schema, spec)
+        space = plan_space(self.request, self.skill, self.action, schema=self.files.schema, spec=spec)
         for parameter in space:
             if not parameter.contains(parameter.default) and parameter.condition is None:
                 self.warnings.append(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import DataError, Fault, UsageError
-from automl.parents import PARENT_FUNCTIONS
+from automl.planning.parents import PARENT_FUNCTIONS
 from automl.request import RunRequest
 from automl.schema.paths import get_path
 from automl.skills import DataSource, Skill, SkillAction

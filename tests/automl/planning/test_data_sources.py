@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from skills import write_data, write_skill
 
-from automl.data_sources import bind_data, find_missing_sources
 from automl.errors import DataError, UsageError
-from automl.parents import bind_parent
+from automl.planning.data_sources import bind_data, find_missing_sources
+from automl.planning.parents import bind_parent
 from automl.request import RunRequest
 from automl.skills import Skill, load_skill
 

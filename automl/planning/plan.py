@@ -1,0 +1,87 @@
+"""All decisions of one run as a frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from automl.planning.forecast import Forecast
+from automl.planning.sizing import AlgorithmChoice
+from automl.policy import PolicyDecision
+from automl.request import RunRequest
+from automl.schema.documents import plain
+from automl.schema.leaves import ActionSchema
+from automl.schema.spec import apply_params
+from automl.skills import Skill, SkillAction, SpecKeys
+from automl.space import SearchSpace
+from automl.types import Budget, Metric, Params, Resources, Spec
+
+__all__ = ["Plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All decisions of one run.
+
+    Attributes:
+        keys: places of the values that the platform sets, as far as this spec has them.
+        spec: resolved default spec; keys that hold secrets are empty.
+        schema: what the spec is held against; None when the action has none that can be read.
+        space: closed search space; without parameters unless a study runs.
+        metric: what ranking uses; None for a plain action of a model that names none.
+        data_sources: spec key to path or URI, as filled from ``--data``.
+    """
+
+    request: RunRequest
+    skill: Skill
+    action: SkillAction
+    keys: SpecKeys
+    policy: PolicyDecision
+    spec: Spec
+    schema: ActionSchema | None
+    space: SearchSpace
+    algorithm: AlgorithmChoice
+    budget: Budget
+    resources: Resources
+    metric: Metric | None
+    data_sources: Mapping[str, str]
+    forecast: Forecast = field(default_factory=Forecast)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_study(self) -> bool:
+        """Whether trials are searched; else the action runs once, plainly."""
+        return self.policy.runnable
+
+    def trial_spec(self, params: Params) -> Spec:
+        """The default spec with a trial's parameters put in, validated.
+
+        Raises:
+            SpecError: the outcome breaks the schema.
+        """
+        return apply_params(self.spec, params, self.schema)
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of ``automl plan --json`` (contract section 12)."""
+        budget = self.budget
+        return {
+            "model": self.skill.name,
+            "action": self.action.name,
+            "policy": self.policy.to_json(),
+            "spec": plain(self.spec),
+            "space": plain(self.space.to_json()),
+            "algorithm": asdict(self.algorithm),
+            "budget": {
+                "trials": budget.trials,
+                "max_epochs": budget.max_epochs,
+                "epochs": budget.epochs,
+                "time_s": budget.time_s,
+                "gpu_hours": budget.gpu_hours,
+            },
+            "resources": asdict(self.resources),
+            "metric": asdict(self.metric) if self.metric else None,
+            "data_sources": dict(self.data_sources),
+            "forecast": asdict(self.forecast),
+            "warnings": list(self.warnings),
+        }
