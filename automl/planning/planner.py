@@ -27,10 +27,10 @@ from automl.planning.sizing import (
 from automl.policy import PolicyDecision, decide_policy
 from automl.request import RunRequest
 from automl.schema.paths import get_path
-from automl.schema.spec import Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
+from automl.schema.spec import OVERRIDES, Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
 from automl.skills import Skill, SkillAction, SpecKeys, load_skill
 from automl.space import SearchSpace
-from automl.types import Direction, Metric, Spec
+from automl.types import Budget, Direction, Metric, Spec
 
 __all__ = ["make_plan", "resolve_space"]
 
@@ -108,15 +108,9 @@ class _Planner:
         if faults := find_missing_sources(self.action, spec):
             raise UsageError(faults)
         metric = self.metric()
-        budget = size_budget(request, self.epochs(spec, keys))
-        if not self.policy.runnable:
-            budget = replace(budget, trials=1)
-        algorithm = choose_algorithm(request.algorithm, budget)
-        if not self.policy.runnable:
-            algorithm = AlgorithmChoice("none", "a plain action searches nothing")
-        spec_gpus = get_path(spec, keys.gpus, 1) if keys.gpus else 1
+        budget, algorithm = self.effort(self.epochs(spec, keys))
         resources = size_resources(
-            request, machine, trials=budget.trials, spec_gpus=spec_gpus if isinstance(spec_gpus, int) else 1
+            request, machine, trials=budget.trials, spec_gpus=self.positive(spec, keys.gpus)
         )
         space = self.space(spec)
         if self.action.name == "train":
@@ -148,25 +142,19 @@ class _Planner:
         )
 
     def layered(self, bound: Mapping[str, str]) -> LayeredSpec:
-        """The user's layers, then data and what the platform sets, where the user said nothing else."""
+        """The user's layers, then data and what the platform sets; ``--set`` has the last word on data."""
         layers = user_layers(self.skill, self.request)
         if self.files.is_free:
             if not self.request.spec:
                 hint = f"give the whole spec with --spec FILE, or generate {self.files.schema.path}"
                 raise UsageError(f"{self.action.name} has no spec template", where="--spec", hint=hint)
             return merge_layers(layers)
-        said = resolve_spec(self.files.template, self.files.schema, layers)
-        user = {
-            name
-            for name, source in said.origin.items()
-            if not source.endswith(f"profile_{self.request.profile}.yaml")
-        }
-        data = Layer("--data", {key: value for key, value in bound.items() if key not in user})
-        return resolve_spec(
-            self.files.template, self.files.schema, [*layers, data, self.platform_layer(said, user)]
-        )
+        template, schema = self.files.template, self.files.schema
+        said = resolve_spec(template, schema, layers)
+        data = {key: value for key, value in bound.items() if said.origin.get(key) != OVERRIDES}
+        return resolve_spec(template, schema, [*layers, Layer("--data", data), self.platform_layer(said)])
 
-    def platform_layer(self, said: LayeredSpec, user: set[str]) -> Layer:
+    def platform_layer(self, said: LayeredSpec) -> Layer:
         """Epochs and shape from flags; a study validates and saves every epoch unless told otherwise."""
         request, keys = self.request, self.action.keys.present_in(said.values)
         wanted: dict[str | None, Any] = {keys.epochs: request.max_epochs, keys.nodes: request.nodes_per_trial}
@@ -175,8 +163,14 @@ class _Planner:
         values = {key: value for key, value in wanted.items() if key and value is not None}
         if self.policy.runnable:
             intervals = (keys.validation_interval, keys.checkpoint_interval)
-            values |= {key: 1 for key in intervals if key and key not in user}
+            values |= {key: 1 for key in intervals if key and not self.is_users_wish(said, key)}
         return Layer("flags", values)
+
+    def is_users_wish(self, said: LayeredSpec, key: str) -> bool:
+        """Whether a flag or the user's own file changed a value; a copy of the template changes nothing."""
+        source = said.origin.get(key)
+        is_changed = get_path(said.values, key) != get_path(self.files.template, key)
+        return source == OVERRIDES or (source == str(self.request.spec) and is_changed)
 
     def without_secrets(self, layered: LayeredSpec) -> Spec:
         """Secrets come from the environment of the trainer; a spec on disk never holds one."""
@@ -186,6 +180,12 @@ class _Planner:
                 self.warnings.append(f"{key} is not written into specs: give it in the trainer's environment")
                 spec = apply_params(spec, {key: ""})
         return spec
+
+    def effort(self, epochs: int) -> tuple[Budget, AlgorithmChoice]:
+        budget = size_budget(self.request, epochs)
+        if self.policy.runnable:
+            return budget, choose_algorithm(self.request.algorithm, budget)
+        return replace(budget, trials=1), AlgorithmChoice("none", "a plain action searches nothing")
 
     def metric(self) -> Metric | None:
         request, known = self.request, self.skill.metric
@@ -209,7 +209,11 @@ class _Planner:
                     f"{self.skill.name} does not say which key holds epochs: taken as 1 a trial"
                 )
             return self.request.max_epochs or 1
-        value = get_path(spec, keys.epochs)
+        return self.positive(spec, keys.epochs)
+
+    def positive(self, spec: Spec, key: str | None) -> int:
+        """A count in the spec; 1 where there is none."""
+        value = get_path(spec, key) if key else None
         return value if isinstance(value, int) and value > 0 else 1
 
     def space(self, spec: Spec) -> SearchSpace:

@@ -16,6 +16,7 @@ from automl.schema.validation import coerce, find_faults
 from automl.types import Params, Spec
 
 __all__ = [
+    "OVERRIDES",
     "Layer",
     "LayeredSpec",
     "apply_params",
@@ -25,6 +26,8 @@ __all__ = [
     "resolve_spec",
 ]
 
+OVERRIDES = "--set"
+"""Source of the values that a user gives on the command line."""
 _ABSENT = object()
 
 
@@ -63,7 +66,7 @@ def layer_of_file(path: Path) -> Layer:
     return Layer(str(path), read_yaml_mapping(path, SpecError))
 
 
-def layer_of_overrides(pairs: Iterable[str], source: str = "--set") -> Layer:
+def layer_of_overrides(pairs: Iterable[str]) -> Layer:
     """``key=value`` texts as a layer; values are read as YAML.
 
     Raises:
@@ -75,12 +78,12 @@ def layer_of_overrides(pairs: Iterable[str], source: str = "--set") -> Layer:
         key, sign, text = pair.partition("=")
         if not sign or not key.strip():
             faults.append(
-                Fault(f"{pair!r} is not key=value", source, "for instance --set train.num_epochs=6")
+                Fault(f"{pair!r} is not key=value", OVERRIDES, "for instance --set train.num_epochs=6")
             )
         values[key.strip()] = parse_value(text)
     if faults:
         raise UsageError(faults)
-    return Layer(source, values)
+    return Layer(OVERRIDES, values)
 
 
 def resolve_spec(template: Mapping[str, Any], schema: ActionSchema, layers: Iterable[Layer]) -> LayeredSpec:

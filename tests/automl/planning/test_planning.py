@@ -141,6 +141,14 @@ def test_layers_stand_in_order_and_what_the_user_set_stays(tmp_path: Path) -> No
     assert made.space["train.lr"].default == 0.2
 
 
+def test_a_copy_of_the_template_as_spec_file_changes_nothing(tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    template = tmp_path / "toy" / "references" / "spec_template_train.yaml"
+    made = make_plan(RunRequest(**{**asked.__dict__, "spec": template}))
+    assert made.spec == make_plan(asked).spec
+    assert made.spec["train"]["validation_interval"] == 1
+
+
 def test_secrets_stay_out_of_the_spec(tmp_path: Path) -> None:
     made = plan(tmp_path, overrides=("encryption_key=hunter2",))
     assert made.spec["encryption_key"] == ""
