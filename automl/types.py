@@ -60,13 +60,16 @@ class Metric:
         return than is None or self.direction.sign * (value - than) > 0
 
     def best(self, reports: Iterable[Report]) -> Report | None:
-        """The epoch that stands for a trial: its best measured one, the first among equals.
+        """The epoch that stands for a trial: its best measured one, the last among equals.
 
-        This one rule decides ranking, early stopping, the kept checkpoint and the tracker's headline.
+        Schedules anneal, so of two epochs that measure the same the later is the better model. This rule
+        decides ranking, early stopping, the kept checkpoint and the tracker's headline.
         """
         best: Report | None = None
         for report in reports:
-            if report.value is not None and self.is_better(report.value, best.value if best else None):
+            if report.value is not None and (
+                best is None or best.value is None or not self.is_better(best.value, report.value)
+            ):
                 best = report
         return best
 

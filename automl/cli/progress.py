@@ -40,9 +40,8 @@ class ConsoleProgress:
         """Say what begins."""
         self._sheet = sheet
         budget = sheet.budget
-        self._say(
-            f"{sheet.study_id}: {sheet.model}, {_count(budget.trials, 'trial')} of {budget.max_epochs} epochs"
-        )
+        size = f", {_count(budget.trials, 'trial')} of {_count(budget.max_epochs, 'epoch')}"
+        self._say(f"{sheet.study_id}: {sheet.model}{size if sheet.is_search else ''}")
         self._say(f"results in {sheet.root}")
 
     def trial_started(self, record: TrialRecord) -> None:
@@ -50,21 +49,26 @@ class ConsoleProgress:
         names = shorten(record.params)
         params = ", ".join(f"{names[name]}={_short(value)}" for name, value in record.params.items())
         self._first_started = self._first_started or time.monotonic()
-        self._say(f"trial {record.id} started: {'default spec' if record.id == '0' else params}")
+        if self._sheet.is_search:
+            self._say(f"trial {record.id} started: {'default spec' if record.id == '0' else params}")
 
     def trial_reported(self, trial: TrialId, report: Report) -> None:
-        """Say how an epoch went."""
+        """Say how an epoch went; numbers of no epoch are left to the caller."""
+        if report.epoch == 0:
+            return
         total = report.max_epoch or self._sheet.budget.max_epochs
         name = self._sheet.metric.name
         value = f"{name} {report.value:.2f}" if report.value is not None else f"no {name}"
-        self._say(f"trial {trial} epoch {report.epoch}/{total}: {value}")
+        self._say(f"{self._subject(trial)}epoch {report.epoch}/{total}: {value}")
 
     def trial_ended(self, record: TrialRecord, *, is_incumbent: bool) -> None:
         """Say how a trial ended, who leads, and how long the rest may take."""
         self._ended += 1
         self._best = record if is_incumbent else self._best
         self._default = record if record.id == "0" else self._default
-        self._say(f"trial {record.id} {_ENDINGS[record.state]}{self._outcome(record)}{self._standing()}")
+        self._say(
+            f"{self._subject(record.id)}{_ENDINGS[record.state]}{self._outcome(record)}{self._standing()}"
+        )
         if record.state is TrialState.FAILED:
             for line in record.evidence.splitlines():
                 self._say(f"  {line}")
@@ -74,6 +78,9 @@ class ConsoleProgress:
         self._say(
             f"{self._sheet.study_id}: {summary['state']} after {_duration(time.monotonic() - self._started)}"
         )
+
+    def _subject(self, trial: TrialId) -> str:
+        return f"trial {trial} " if self._sheet.is_search else ""
 
     def _outcome(self, record: TrialRecord) -> str:
         cause = f" ({record.cause.value.replace('_', ' ')})" if record.state is TrialState.FAILED else ""

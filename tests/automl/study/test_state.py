@@ -95,3 +95,9 @@ def test_final_states_allow_no_move() -> None:
     )
     life = [TrialState.QUEUED, TrialState.RUNNING, TrialState.PAUSED, TrialState.QUEUED]
     assert all(before.may_become(after) for before, after in pairwise(life))
+
+
+def test_last_of_equal_epochs_stands_for_the_trial(metric: Metric) -> None:
+    reports = [Report(epoch, 4, value) for epoch, value in enumerate((0.0, 5.0, 5.0, None), 1)]
+    assert metric.best(reports) == reports[2]
+    assert metric.best([Report(1, 1, None)]) is None
