@@ -8,7 +8,7 @@ Rules, each of them shown in the parameter's ``source``:
 * Where zero itself is excluded (``> 0``), the interval starts at a hundredth of the default (without one:
   at a thousandth of its upper bound), logarithmic when the default lies at a tenth of that or below.
 * ``around-default`` closes an open end at ten times (float) or four times (int) the default, or
-  at that part of it.
+  at that part of it; a lower end at zero counts as open there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from automl.types import ParamValue
 
 __all__ = ["Draft", "freeze"]
 
-_LOG_RATIO = 100.0
+_LOG_RATIO = 100.0 * (1 - 1e-9)  # ten times over a tenth is a hundred, rounding or not
 _FLOAT_REACH, _INT_REACH = 10.0, 4.0
 
 
@@ -122,13 +122,16 @@ class Draft:
             return self
         reach = _INT_REACH if self.is_int else _FLOAT_REACH
         ends = sorted((self.default / reach, self.default * reach))
-        low = self.low if math.isfinite(self.low) else ends[0]
+        is_at_zero = not self.is_int and not self.is_low_said and (self.low == 0 or self.excludes_zero)
+        low = self.low if math.isfinite(self.low) and not is_at_zero else max(ends[0], self.low)
         high = self.high if math.isfinite(self.high) else ends[1]
         if self.is_int:
             low, high = math.ceil(low), math.floor(high)
         if low >= high:
             return self  # a sentinel such as -1 says nothing about size
-        return replace(self, low=low, high=high).with_note(f"closed around the default {self.default:g}")
+        return replace(self, low=low, high=high, excludes_zero=False).with_note(
+            f"closed around the default {self.default:g}"
+        )
 
     def with_scale(self) -> Draft:
         """The same with its scale decided."""

@@ -136,7 +136,7 @@ def test_open_bounds_close_around_the_default_on_request(tmp_path: Path) -> None
     whole = only(tmp_path, leaf("int", 4, minimum=1, maximum=INF), **wish)
     real = only(tmp_path, leaf("float", 1e-3, math_cond="> 0.0"), **wish)
     assert (whole.low, whole.high, whole.source) == (1, 16, "schema; closed around the default 4")
-    assert (real.low, real.high, real.log) == (pytest.approx(1e-5), 1e-2, True)
+    assert (real.low, real.high, real.log) == (pytest.approx(1e-4), 1e-2, True)
     with pytest.raises(SpaceError, match="x: has no finite bounds: -1 to inf"):
         only(tmp_path, leaf("int", -1, minimum=-1, maximum=INF), **wish)
 
