@@ -118,10 +118,10 @@ def _rotation(angles_rad: Doubles) -> Doubles:
 def sample_calibration(rng: Generator) -> Calibration:
     """Draw the rig of one sequence: KITTI's set-up with a few milliradians and millimetres of play.
 
-    The image is 704 x 256 px and sees 75 degrees, so that a person of 1.75 m is 25 px high (the limit of
-    KITTI's moderate difficulty) at 32 m.
+    The image is 704 x 256 px and sees 67 degrees, so that a person of 1.75 m is 25 px high (the limit of
+    KITTI's moderate difficulty) at 37 m.
     """
-    focal_px = rng.uniform(455, 463)
+    focal_px = rng.uniform(530, 538)
     camera = np.array(
         [
             [focal_px, 0, WIDTH_PX * 0.495 + rng.normal(0, 2)],

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from numpy.random import Generator
 
-__all__ = ["Surface", "Texture", "car_paint", "clothes", "muted", "pick", "skin", "statue"]
+__all__ = ["Surface", "Texture", "car_paint", "clothes", "muted", "overcast", "pick", "skin", "statue"]
 
 
 class Texture(IntEnum):
@@ -39,11 +39,15 @@ def _body_reflectance(rng: Generator) -> float:
 
 
 def clothes(rng: Generator) -> tuple[Surface, Surface]:
-    """Dress a person: top and trousers, both saturated, of clearly different hue."""
-    hue = pick(rng, 0, 1)
-    top = colorsys.hsv_to_rgb(hue, pick(rng, 0.75, 1), pick(rng, 0.6, 1))
-    other = (hue + pick(rng, 0.25, 0.75)) % 1
-    trousers = colorsys.hsv_to_rgb(other, pick(rng, 0.65, 1), pick(rng, 0.4, 0.85))
+    """Dress a person: top and trousers, both saturated and warm, from pink over red to yellow, of unlike hue.
+
+    Warm against cool is a weighted sum of RGB: a small network finds it within minutes, and it survives the
+    averaging of neighbouring pixels, which any two saturated colours would not.
+    """
+    hues = (pick(rng, -0.08, 0.02), pick(rng, 0.06, 0.15))
+    first = int(rng.integers(2))
+    top = colorsys.hsv_to_rgb(hues[first] % 1, pick(rng, 0.75, 1), pick(rng, 0.7, 1))
+    trousers = colorsys.hsv_to_rgb(hues[1 - first] % 1, pick(rng, 0.65, 1), pick(rng, 0.5, 0.9))
     return Surface(top, _body_reflectance(rng)), Surface(trousers, _body_reflectance(rng))
 
 
@@ -54,11 +58,11 @@ def skin(rng: Generator) -> Surface:
 
 
 def statue(rng: Generator) -> tuple[Surface, Surface, Surface]:
-    """Paint a decoy: one grey, white or faintly green stone for top, trousers and head.
+    """Paint a decoy: one grey, white, faintly green or bluish stone for top, trousers and head.
 
     The three parts differ in reflectance as the parts of a person do.
     """
-    stone = colorsys.hsv_to_rgb(pick(rng, 0.1, 0.45), pick(rng, 0, 0.12), pick(rng, 0.3, 0.95))
+    stone = colorsys.hsv_to_rgb(pick(rng, 0.25, 0.6), pick(rng, 0, 0.15), pick(rng, 0.3, 0.95))
     return (
         Surface(stone, _body_reflectance(rng)),
         Surface(stone, _body_reflectance(rng)),
@@ -74,7 +78,12 @@ def car_paint(rng: Generator) -> Surface:
     )
 
 
+def overcast(rng: Generator) -> tuple[float, float, float]:
+    """Draw the RGB colour of a sky between grey and pale blue."""
+    return colorsys.hsv_to_rgb(pick(rng, 0.52, 0.62), pick(rng, 0, 0.15), pick(rng, 0.75, 0.95))
+
+
 def muted(rng: Generator, low: float, high: float, *, texture: Texture = Texture.PLAIN) -> Surface:
     """Draw a nearly grey surface whose brightness lies in ``[low, high)``: walls, posts, bins."""
-    colour = colorsys.hsv_to_rgb(pick(rng, 0.03, 0.15), pick(rng, 0, 0.2), pick(rng, low, high))
+    colour = colorsys.hsv_to_rgb(pick(rng, 0.05, 0.6), pick(rng, 0, 0.12), pick(rng, low, high))
     return Surface(colour, pick(rng, 0.2, 0.6), texture)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
 
 from bevfusion.demo import people, street
 from bevfusion.demo.calibration import sample_calibration
-from bevfusion.demo.materials import clothes, muted, pick, skin, statue
+from bevfusion.demo.materials import clothes, overcast, pick, skin, statue
 from bevfusion.demo.solids import Pose, Solids
 from bevfusion.demo.world import FRAME_INTERVAL_S, Actor, Kind, Scene
 
@@ -18,7 +18,7 @@ __all__ = ["sample_scene"]
 
 EGO_LANE_M = 1.7
 FIGURE_RADIUS_M = 0.31
-NEAR_M, FAR_M = (4.0, 34.0), (46.0, 62.0)
+NEAR_M, FAR_M = (4.5, 30.0), (46.0, 62.0)
 
 
 @dataclass
@@ -77,7 +77,7 @@ def sample_scene(rng: Generator, frames: int, *, has_persons: bool = True) -> Sc
         road_m=plan.road_m,
         sun=(flat * float(np.cos(azimuth)), flat * float(np.sin(azimuth)), float(np.sin(elevation))),
         light=(pick(rng, 0.55, 0.7), pick(rng, 0.3, 0.5), pick(rng, 0.85, 1.1)),
-        sky=muted(rng, 0.75, 0.95).colour,
+        sky=overcast(rng),
     )
 
 
@@ -152,24 +152,27 @@ def _spot(plan: _Plan, reach_m: tuple[float, float]) -> tuple[float, float]:
     rng = plan.rng
     ego_m = plan.ego_speed_mps * plan.duration_s * rng.random()
     range_m = reach_m[0] + (reach_m[1] - reach_m[0]) * rng.random() ** 1.2
-    bearing = pick(rng, -0.6, 0.6)
+    bearing = pick(rng, -0.53, 0.53)
     return ego_m + range_m * float(np.cos(bearing)), range_m * float(np.sin(bearing))
 
 
 def _place_figures(plan: _Plan, names: Sequence[str], reach_m: tuple[float, float]) -> None:
-    """Stand figures alone or in groups; where one stands does not depend on its kind."""
+    """Stand figures alone or beside one of their kind; where they stand does not depend on the kind.
+
+    The image's features are coarser than a group is wide, so a mixed group could not be told apart.
+    """
     rng = plan.rng
-    previous: tuple[float, float] | None = None
+    newest: dict[str, Pose] = {}
     for name in names:
         for _ in range(30):
-            if previous and rng.random() < 0.35:
-                neighbour = Pose(*previous, pick(rng, -np.pi, np.pi)).moved(pick(rng, 0.9, 1.3))
-                x_m, y_m = neighbour.x_m, neighbour.y_m
+            if name in newest and rng.random() < 0.3:
+                beside = replace(newest[name], yaw_rad=pick(rng, -np.pi, np.pi)).moved(pick(rng, 0.9, 1.3))
+                x_m, y_m = beside.x_m, beside.y_m
             else:
                 x_m, y_m = _spot(plan, reach_m)
             if plan.is_free(x_m, y_m, FIGURE_RADIUS_M):
+                newest[name] = Pose(x_m, y_m)
                 plan.add(_figure(plan, Kind(name), x_m, y_m), FIGURE_RADIUS_M)
-                previous = (x_m, y_m)
                 break
 
 

@@ -70,7 +70,7 @@ def test_far_person_is_a_region_nobody_is_judged_in():
 
 
 def test_box_across_the_border_is_clipped_and_its_share_outside_stated():
-    (found,) = label(person(5, 3.55))
+    (found,) = label(person(5, 3.1))
     left, top, right, bottom = found.box_2d
     assert left == 0
     assert 0 < right < WIDTH_PX - 1

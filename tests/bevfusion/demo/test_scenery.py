@@ -61,12 +61,15 @@ def test_reflectance_of_people_and_statues_has_one_distribution():
     assert np.quantile(living, shares) == pytest.approx(np.quantile(stone, shares), abs=0.03)
 
 
-def test_clothes_have_two_hues():
+def test_clothes_are_warm_and_of_two_hues_while_stone_is_not():
     rng = default_rng(0)
     for _ in range(50):
-        top, trousers = (colorsys.rgb_to_hsv(*part.colour)[0] for part in clothes(rng))
-        apart = abs(top - trousers)
-        assert min(apart, 1 - apart) > 0.24
+        top, trousers = (colorsys.rgb_to_hsv(*part.colour) for part in clothes(rng))
+        apart = abs(top[0] - trousers[0])
+        assert min(apart, 1 - apart) > 0.03
+        assert min(top[1], trousers[1]) > 0.6
+        red, _, blue = statue(rng)[0].colour
+        assert red <= blue + 0.15
 
 
 def test_nobody_walks_into_the_ego_car():
