@@ -79,7 +79,9 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     invoked = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, command in COMMANDS.items():
         if name == invoked:
-            app.command(name)(importlib.import_module(command.module).command)
+            function = importlib.import_module(command.module).command
+            # Docstrings are raw, where click's mark of a paragraph that keeps its lines is two letters.
+            app.command(name, help=(function.__doc__ or "").replace(r"\b", "\b"))(function)
         else:
             app.command(name, help=command.summary)(_unloaded)
     return app
