@@ -9,7 +9,7 @@ import torch
 from mmcv.cnn import ConvModule
 from mmdet3d.models.dense_heads.centerpoint_head import SeparateHead
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, bias_init_with_prob
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torch.nn import functional
@@ -28,6 +28,7 @@ from bevfusion.model.targets import (
 
 __all__ = ["BEVFusionHead"]
 
+_PRIOR_PROBABILITY = 0.1
 _CODE_PARTS = ("center", "height", "dim", "rot", "vel")
 _CLASSES_WITHOUT_PEAK_NMS = {"nuScenes": (8, 9), "Waymo": (1, 2)}  # persons and cones stand close together
 
@@ -112,6 +113,11 @@ class BEVFusionHead(BaseModule):
         for parameter in self.decoder.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+
+    def init_weights(self) -> None:
+        """Start with few objects everywhere (Lin et al. 2017), or the heat map's loss drowns all others."""
+        super().init_weights()
+        nn.init.constant_(self.heatmap_head[-1].bias, bias_init_with_prob(_PRIOR_PROBABILITY))
 
     def forward(self, bev: Tensor) -> list[Outputs]:
         """Predict from the BEV map.

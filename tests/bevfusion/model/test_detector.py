@@ -45,6 +45,13 @@ def test_a_few_steps_of_training_lower_the_loss() -> None:
     assert history[-1] < 0.5 * history[0], history
 
 
+def test_fresh_model_expects_an_object_in_one_cell_of_ten() -> None:
+    model = MODELS.build(config("tiny_lidar"))
+    model.init_weights()
+    biases = [model.bbox_head.heatmap_head[-1].bias, model.bbox_head.prediction_heads[0].heatmap[-1].bias]
+    assert torch.cat(biases).sigmoid().tolist() == pytest.approx([0.1, 0.1], rel=0.01)
+
+
 def test_every_parameter_of_both_branches_gets_a_gradient() -> None:
     model, data = MODELS.build(config("tiny_lidar_cam")).train(), batch("tiny_lidar_cam")
     total_loss(model, data).backward()
