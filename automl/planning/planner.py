@@ -14,7 +14,7 @@ from automl.planning.data_sources import bind_data, find_missing_sources
 from automl.planning.forecast import forecast_study
 from automl.planning.inputs import ActionFiles, plan_space, read_files, user_layers
 from automl.planning.machine import look_at_machine
-from automl.planning.parents import bind_parent
+from automl.planning.parents import Parent, bind_parent, inherited_layer
 from automl.planning.plan import Plan
 from automl.planning.preflight import run_preflight
 from automl.planning.sizing import (
@@ -103,7 +103,7 @@ class _Planner:
         request, machine = self.request, look_at_machine()
         binding = bind_data(self.skill, self.action, request)
         self.warnings += binding.warnings
-        layered = self.layered({**binding.values, **bind_parent(self.action, request)})
+        layered = self.layered(binding.values, bind_parent(self.action, request))
         spec, keys = self.without_secrets(layered), self.action.keys.present_in(layered.values)
         if faults := find_missing_sources(self.action, spec):
             raise UsageError(faults)
@@ -141,18 +141,31 @@ class _Planner:
             warnings=tuple(self.warnings),
         )
 
-    def layered(self, bound: Mapping[str, str]) -> LayeredSpec:
-        """The user's layers, then data and what the platform sets; ``--set`` has the last word on data."""
-        layers = user_layers(self.skill, self.request)
+    def layered(self, sources: Mapping[str, str], parent: Parent) -> LayeredSpec:
+        """Parent's and user's layers, data, what the platform sets; ``--set`` has the last word on data."""
+        layers = [*self.inherited(parent), *user_layers(self.skill, self.request)]
         if self.files.is_free:
-            if not self.request.spec:
+            if not self.request.spec and not parent.spec:
                 hint = f"give the whole spec with --spec FILE, or generate {self.files.schema.path}"
                 raise UsageError(f"{self.action.name} has no spec template", where="--spec", hint=hint)
             return merge_layers(layers)
         template, schema = self.files.template, self.files.schema
         said = resolve_spec(template, schema, layers)
-        data = {key: value for key, value in bound.items() if said.origin.get(key) != OVERRIDES}
-        return resolve_spec(template, schema, [*layers, Layer("--data", data), self.platform_layer(said)])
+        filled = [
+            Layer(flag, {key: value for key, value in values.items() if said.origin.get(key) != OVERRIDES})
+            for flag, values in (("--data", sources), ("--parent-job-id", parent.values))
+        ]
+        return resolve_spec(template, schema, [*layers, *filled, self.platform_layer(said)])
+
+    def inherited(self, parent: Parent) -> list[Layer]:
+        if parent.spec:
+            return [inherited_layer(self.action, self.files.template, parent.spec)]
+        if self.request.parent_job_id:
+            self.warnings.append(
+                f"{self.request.parent_job_id} has no spec beside its model: "
+                "the model is built as the template and your spec say"
+            )
+        return []
 
     def platform_layer(self, said: LayeredSpec) -> Layer:
         """Epochs and shape from flags; a study validates and saves every epoch unless told otherwise."""

@@ -124,6 +124,21 @@ def test_evaluate_starts_from_the_winner_of_a_study(tmp_path: Path, skill: Path,
     assert [folder.id for folder in list_folders(tmp_path / "results")] == [study["study_id"], job["job_id"]]
 
 
+@pytest.mark.parametrize("policy", ["on", "off"])
+def test_evaluate_builds_the_model_that_was_trained(
+    tmp_path: Path, skill: Path, data: Path, policy: str
+) -> None:
+    trained = start(tmp_path, data=str(data), trials=1, policy=policy, overrides=("model.width=16",)).document
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "test.txt").write_text("c")
+    job = start(tmp_path, action="evaluate", data=str(tmp_path / "new"), parent_job_id=trained["study_id"])
+    spec = yaml.safe_load((Path(job.document["results_dir"]) / "spec.yaml").read_text())
+    assert set(spec) == {"results_dir", "model", "evaluate", "dataset"}
+    assert spec["model"] == {"width": 16}
+    assert spec["dataset"] == {"test_file": str(tmp_path / "new" / "test.txt")}
+    assert spec["results_dir"] == job.document["results_dir"]
+
+
 def test_failed_action_leaves_its_job_and_raises(
     tmp_path: Path, skill: Path, data: Path, tracker: RecordingTracker
 ) -> None:

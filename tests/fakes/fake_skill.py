@@ -23,6 +23,7 @@ TRAIN = {
     "fail_epoch": leaf("int", 1),
 }
 EVALUATE = {"checkpoint": leaf("string", "")}
+MODEL = {"width": leaf("int", 8, minimum=1, maximum=64)}
 DATASET = {"test_file": leaf("string", "")}
 
 
@@ -52,8 +53,8 @@ def write_fake_skill(root: Path) -> Path:
     """Write the skill; its test part is ``test.txt`` in the data root, ``val.txt`` stands in for it."""
     for folder in ("schemas", "references"):
         (root / folder).mkdir(parents=True)
-    write_action(root, "train", {"train": TRAIN, "dataset": DATASET})
-    write_action(root, "evaluate", {"evaluate": EVALUATE, "dataset": DATASET})
+    write_action(root, "train", {"model": MODEL, "train": TRAIN, "dataset": DATASET})
+    write_action(root, "evaluate", {"model": MODEL, "evaluate": EVALUATE, "dataset": DATASET})
     source = {"key": "dataset.test_file", "file": "test.txt", "fallback": "val.txt"}
     info = {
         "network_arch": "fake",

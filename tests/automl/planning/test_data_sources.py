@@ -7,7 +7,7 @@ from skills import write_data, write_skill
 
 from automl.errors import DataError, UsageError
 from automl.planning.data_sources import bind_data, find_missing_sources
-from automl.planning.parents import bind_parent
+from automl.planning.parents import Parent, bind_parent, inherited_layer
 from automl.request import RunRequest
 from automl.skills import Skill, load_skill
 
@@ -113,21 +113,52 @@ def test_missing_sources_name_every_key(skill: Skill) -> None:
     assert fault.hint == "give --parent-job-id ID, or --set train.checkpoint=PATH"
 
 
-def parent(skill: Skill, tmp_path: Path, job: str, action: str = "evaluate") -> dict[str, str]:
+def parent(skill: Skill, tmp_path: Path, job: str, action: str = "evaluate") -> Parent:
     return bind_parent(skill.action(action), RunRequest(parent_job_id=job, results_dir=tmp_path / "results"))
 
 
 def test_the_winner_of_a_study_is_its_model(skill: Skill, tmp_path: Path) -> None:
-    best = write_data(tmp_path / "results" / "s1" / "best", "checkpoint.pth", "metrics.json")
+    best = write_data(tmp_path / "results" / "s1" / "best", "checkpoint.pth", "metrics.json", "spec.yaml")
     write_data(tmp_path / "results" / "s1" / "trials" / "0" / "checkpoints", "epoch_9.pth")
-    assert parent(skill, tmp_path, "s1") == {"train.checkpoint": str(best / "checkpoint.pth")}
+    model = {"train.checkpoint": str(best / "checkpoint.pth")}
+    assert parent(skill, tmp_path, "s1") == Parent(model, best / "spec.yaml")
 
 
 def test_the_newest_checkpoint_of_a_job_is_found_by_epoch_number(skill: Skill, tmp_path: Path) -> None:
     job = write_data(
         tmp_path / "results" / "j1" / "checkpoints", "epoch_9.pth", "epoch_10.pth", "epoch_002.pth"
     )
-    assert parent(skill, tmp_path, "j1") == {"train.checkpoint": str(job / "epoch_10.pth")}
+    assert parent(skill, tmp_path, "j1") == Parent({"train.checkpoint": str(job / "epoch_10.pth")})
+
+
+def test_the_spec_of_a_plain_training_is_that_of_its_trial(skill: Skill, tmp_path: Path) -> None:
+    trial = write_data(tmp_path / "results" / "t1" / "trials" / "0", "spec.yaml")
+    write_data(trial / "checkpoints", "epoch_2.pth")
+    write_data(tmp_path, "spec.yaml")
+    assert parent(skill, tmp_path, "t1").spec == trial / "spec.yaml"
+
+
+def test_what_belongs_to_the_new_job_is_not_inherited(skill: Skill, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "results_dir: /old\nencryption_key: k\nold: 1\nmodel: {width: 8, depth: 2}\n"
+        "dataset: {root: /old, classes: [a]}\ntrain: {lr: 0.5, checkpoint: /c, num_gpus: 8}\n"
+    )
+    template = {
+        "results_dir": "",
+        "model": {"width": 64},
+        "dataset": {"root": "", "classes": []},
+        "train": {},
+    }
+    evaluate = inherited_layer(skill.action("evaluate"), template, spec)
+    assert evaluate.source == str(spec)
+    assert evaluate.values == {
+        "model": {"width": 8},
+        "dataset": {"root": "/old", "classes": ["a"]},
+        "train": {"lr": 0.5},
+    }
+    train = inherited_layer(skill.action("train"), template, spec)
+    assert train.values == {"model": {"width": 8}, "dataset": {"classes": ["a"]}}
 
 
 def test_parents_that_do_not_settle_it_are_refused_with_what_was_found(skill: Skill, tmp_path: Path) -> None:

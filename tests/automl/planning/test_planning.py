@@ -167,7 +167,21 @@ def test_evaluate_starts_from_a_parent(tmp_path: Path) -> None:
     made = plan(tmp_path, action="evaluate", data=None, parent_job_id="s1")
     assert made.spec["train"]["checkpoint"] == str(best / "checkpoint.pth")
     assert made.policy.reason == "the default; evaluate is always a plain action"
-    assert not any("GPUs" in warning for warning in made.warnings)
+    assert made.warnings == (
+        "s1 has no spec beside its model: the model is built as the template and your spec say",
+    )
+
+
+def test_the_model_of_a_parent_is_built_as_it_was_trained(tmp_path: Path) -> None:
+    best = write_data(tmp_path / "results" / "s1" / "best", "checkpoint.pth")
+    (best / "spec.yaml").write_text("results_dir: /old\nmodel: {width: 8, kind: large}\ntrain: {lr: 0.5}\n")
+    flags: dict[str, Any] = {"action": "evaluate", "data": None, "parent_job_id": "s1"}
+    made = plan(tmp_path, **flags, overrides=("model.kind=small",))
+    assert (made.spec["model"]["width"], made.spec["model"]["kind"]) == (8, "small")
+    assert (made.spec["train"]["lr"], made.spec["results_dir"], made.warnings) == (0.5, "", ())
+    (best / "spec.yaml").write_text("model: {width: 9}\n")
+    with pytest.raises(SpecError, match=rf"{best}/spec\.yaml:model\.width: 9"):
+        plan(tmp_path, **flags)
 
 
 def test_trial_specs_are_the_default_with_parameters_put_in(tmp_path: Path) -> None:
