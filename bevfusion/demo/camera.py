@@ -87,7 +87,7 @@ def _noise(a_m: Floats, b_m: Floats, grain_m: float) -> Floats:
 
 def _sky(directions: Floats, scene: Scene) -> Floats:
     up = (directions[2] / 0.4).clip(0, 1)
-    return np.asarray(_column(scene.sky) * (1 - up * _column((0.25, 0.15, 0))))
+    return np.asarray(_column(scene.sky) * (1 - up * _column((0.2, 0.15, 0.1))))
 
 
 def _ground(spot: Floats, snapshot: Snapshot, scene: Scene) -> Floats:
@@ -98,7 +98,7 @@ def _ground(spot: Floats, snapshot: Snapshot, scene: Scene) -> Floats:
     grey = np.where(on_road, 0.3, slabs) + 0.06 * _noise(x_m, y_m, 0.08)
     grey = np.where((abs(y_m - 1.8) < 0.07) & (x_m % 6 < 3), 0.85, grey)
     grey *= scene.light[0] + scene.light[1] * scene.sun[2]
-    return np.asarray(grey * _column((1, 0.99, 0.97)))
+    return np.asarray(grey * _column((1, 1, 0.99)))
 
 
 def _surfaces(spot: Floats, solid: NDArray[np.int64], snapshot: Snapshot, scene: Scene) -> Floats:

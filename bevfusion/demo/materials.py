@@ -71,19 +71,19 @@ def statue(rng: Generator) -> tuple[Surface, Surface, Surface]:
 
 
 def car_paint(rng: Generator) -> Surface:
-    """Draw a car's paint: half of the cars white to black, half coloured."""
+    """Draw a car's paint: half of the cars white to black, half green to blue."""
     saturation = pick(rng, 0.5, 0.9) if rng.random() < 0.5 else 0.0
     return Surface(
-        colorsys.hsv_to_rgb(pick(rng, 0, 1), saturation, pick(rng, 0.1, 0.95)), pick(rng, 0.1, 0.8)
+        colorsys.hsv_to_rgb(pick(rng, 0.3, 0.7), saturation, pick(rng, 0.1, 0.95)), pick(rng, 0.1, 0.8)
     )
 
 
 def overcast(rng: Generator) -> tuple[float, float, float]:
     """Draw the RGB colour of a sky between grey and pale blue."""
-    return colorsys.hsv_to_rgb(pick(rng, 0.52, 0.62), pick(rng, 0, 0.15), pick(rng, 0.75, 0.95))
+    return colorsys.hsv_to_rgb(pick(rng, 0.52, 0.62), pick(rng, 0, 0.08), pick(rng, 0.75, 0.95))
 
 
 def muted(rng: Generator, low: float, high: float, *, texture: Texture = Texture.PLAIN) -> Surface:
     """Draw a nearly grey surface whose brightness lies in ``[low, high)``: walls, posts, bins."""
-    colour = colorsys.hsv_to_rgb(pick(rng, 0.05, 0.6), pick(rng, 0, 0.12), pick(rng, low, high))
+    colour = colorsys.hsv_to_rgb(pick(rng, 0.1, 0.6), pick(rng, 0, 0.05), pick(rng, low, high))
     return Surface(colour, pick(rng, 0.2, 0.6), texture)

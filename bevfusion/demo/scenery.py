@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
@@ -18,7 +18,8 @@ __all__ = ["sample_scene"]
 
 EGO_LANE_M = 1.7
 FIGURE_RADIUS_M = 0.31
-NEAR_M, FAR_M = (4.5, 30.0), (46.0, 62.0)
+NEAR_M, FAR_M = (4.5, 26.0), (46.0, 62.0)
+COMPANY_GAP_RAD = 0.14
 
 
 @dataclass
@@ -63,11 +64,11 @@ def sample_scene(rng: Generator, frames: int, *, has_persons: bool = True) -> Sc
     _park_cars(plan)
     _furnish(plan)
     _seat_people(plan)
-    pairs = int(rng.integers(7, 11))
+    pairs = int(rng.integers(3, 5))
     figures = [Kind.PERSON.value] * pairs * has_persons + [Kind.DECOY.value] * pairs
     _place_figures(plan, rng.permutation(figures).tolist(), NEAR_M)
     if has_persons and rng.random() < 0.5:
-        _place_figures(plan, [Kind.PERSON.value] * int(rng.integers(2, 5)), FAR_M)
+        _place_figures(plan, [Kind.PERSON.value], FAR_M)
     azimuth, elevation = pick(rng, -np.pi, np.pi), pick(rng, 0.45, 1.1)
     flat = float(np.cos(elevation))
     return Scene(
@@ -157,23 +158,31 @@ def _spot(plan: _Plan, reach_m: tuple[float, float]) -> tuple[float, float]:
 
 
 def _place_figures(plan: _Plan, names: Sequence[str], reach_m: tuple[float, float]) -> None:
-    """Stand figures alone or beside one of their kind; where they stand does not depend on the kind.
+    """Stand figures in companies, each of one kind; where a company stands does not depend on its kind.
 
-    The image's features are coarser than a group is wide, so a mixed group could not be told apart.
+    Companies of unlike kind keep apart in bearing: the detector's image features are coarser than a figure
+    is wide, so what they say of a mixed company would be a mean.
     """
-    rng = plan.rng
-    newest: dict[str, Pose] = {}
+    companies: list[tuple[str, float]] = []
     for name in names:
-        for _ in range(30):
-            if name in newest and rng.random() < 0.3:
-                beside = replace(newest[name], yaw_rad=pick(rng, -np.pi, np.pi)).moved(pick(rng, 0.9, 1.3))
-                x_m, y_m = beside.x_m, beside.y_m
-            else:
-                x_m, y_m = _spot(plan, reach_m)
-            if plan.is_free(x_m, y_m, FIGURE_RADIUS_M):
-                newest[name] = Pose(x_m, y_m)
-                plan.add(_figure(plan, Kind(name), x_m, y_m), FIGURE_RADIUS_M)
+        for _ in range(60):
+            x_m, y_m = _spot(plan, reach_m)
+            bearing = float(np.arctan2(y_m, x_m - plan.ego_speed_mps * plan.duration_s / 2))
+            apart = [abs(bearing - other) for kind, other in companies if kind != name]
+            if min(apart, default=np.inf) > COMPANY_GAP_RAD and plan.is_free(x_m, y_m, FIGURE_RADIUS_M):
+                _place_company(plan, Kind(name), x_m, y_m)
+                companies.append((name, bearing))
                 break
+
+
+def _place_company(plan: _Plan, kind: Kind, x_m: float, y_m: float) -> None:
+    """Stand one to four figures near one another."""
+    rng = plan.rng
+    plan.add(_figure(plan, kind, x_m, y_m), FIGURE_RADIUS_M)
+    for _ in range(rng.integers(0, 4)):
+        beside = Pose(x_m, y_m, pick(rng, -np.pi, np.pi)).moved(pick(rng, 0.9, 1.8))
+        if plan.is_free(beside.x_m, beside.y_m, FIGURE_RADIUS_M):
+            plan.add(_figure(plan, kind, beside.x_m, beside.y_m), FIGURE_RADIUS_M)
 
 
 def _figure(plan: _Plan, kind: Kind, x_m: float, y_m: float) -> Actor:

@@ -44,12 +44,13 @@ def low_wall(rng: Generator, length_m: float) -> Solids:
 def tree(rng: Generator) -> Solids:
     """A trunk and a crown."""
     trunk_m = pick(rng, 1.9, 2.6)
-    green = (pick(rng, 0.16, 0.3), pick(rng, 0.3, 0.42), pick(rng, 0.14, 0.24))
+    shade = pick(rng, 0.14, 0.26)
+    green = (shade, shade + pick(rng, 0.08, 0.16), shade)
     leaves = Surface(green, pick(rng, 0.3, 0.6), Texture.LEAVES)
     spread_m = pick(rng, 0.9, 1.8)
     return Solids.joined(
         [
-            upright(0, trunk_m + 0.5, pick(rng, 0.1, 0.22), Surface((0.3, 0.25, 0.2), pick(rng, 0.2, 0.5))),
+            upright(0, trunk_m + 0.5, pick(rng, 0.1, 0.22), Surface((0.26, 0.25, 0.23), pick(rng, 0.2, 0.5))),
             ellipsoid((0, 0, trunk_m + 0.9 * spread_m), (spread_m, spread_m, 0.9 * spread_m), leaves),
         ]
     )
