@@ -17,7 +17,9 @@ from bevfusion.demo.world import FRAME_INTERVAL_S, Actor, Kind, Scene
 __all__ = ["sample_scene"]
 
 EGO_LANE_M = 1.7
-FIGURE_RADIUS_M = 0.31
+# Figures keep 1.6 m apart: two peaks of a heat map with 0.8 m cells need a cell between them.
+FIGURE_RADIUS_M = 0.8
+BODY_RADIUS_M = 0.31
 NEAR_M, FAR_M = (4.5, 26.0), (46.0, 62.0)
 COMPANY_GAP_RAD = 0.14
 
@@ -180,7 +182,7 @@ def _place_company(plan: _Plan, kind: Kind, x_m: float, y_m: float) -> None:
     rng = plan.rng
     plan.add(_figure(plan, kind, x_m, y_m), FIGURE_RADIUS_M)
     for _ in range(rng.integers(0, 4)):
-        beside = Pose(x_m, y_m, pick(rng, -np.pi, np.pi)).moved(pick(rng, 0.9, 1.8))
+        beside = Pose(x_m, y_m, pick(rng, -np.pi, np.pi)).moved(pick(rng, 1.6, 2.8))
         if plan.is_free(beside.x_m, beside.y_m, FIGURE_RADIUS_M):
             plan.add(_figure(plan, kind, beside.x_m, beside.y_m), FIGURE_RADIUS_M)
 
@@ -204,7 +206,7 @@ def _walking_speed(plan: _Plan, start: Pose) -> float:
     """Walk if the way is clear, and keep it clear for the others; else stand."""
     speed_mps = pick(plan.rng, 0.4, 1.5)
     path = [start.moved(speed_mps * plan.duration_s * share) for share in (0.25, 0.5, 0.75, 1)]
-    if not all(plan.is_free(spot.x_m, spot.y_m, FIGURE_RADIUS_M) for spot in path):
+    if not all(plan.is_free(spot.x_m, spot.y_m, BODY_RADIUS_M) for spot in path):
         return 0.0
-    plan.taken += [(spot.x_m, spot.y_m, FIGURE_RADIUS_M) for spot in path]
+    plan.taken += [(spot.x_m, spot.y_m, BODY_RADIUS_M) for spot in path]
     return speed_mps
