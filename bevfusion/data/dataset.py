@@ -156,11 +156,15 @@ class FusionDataset(Dataset):
         )
 
     def _metainfo(self, frame: Frame, camera: Camera) -> dict[str, Any]:
+        # KITTI's projection holds the offset of the colour camera in its fourth column. Rays start from that camera,
+        # so the way back must undo the whole projection, not the rotation and the intrinsics alone.
+        intrinsics = np.eye(4)
+        intrinsics[:3, :3] = camera.cam2img[:3, :3]
         matrices = {
             "lidar2img": camera.lidar2img,
             "cam2img": camera.cam2img,
             "lidar2cam": camera.lidar2cam,
-            "cam2lidar": invert_rigid(camera.lidar2cam),
+            "cam2lidar": np.linalg.inv(camera.lidar2img) @ intrinsics,
             "img_aug_matrix": np.eye(4),
         }
         return {name: matrix[None].astype(np.float32) for name, matrix in matrices.items()} | {

@@ -60,7 +60,12 @@ def test_matrices_map_raw_points_to_input_pixels(files: SplitFiles) -> None:
         assert getattr(sample, name).shape == (1, 4, 4)
         assert getattr(sample, name).dtype == np.float32
     np.testing.assert_array_equal(sample.lidar_aug_matrix, np.eye(4))
-    np.testing.assert_allclose(sample.cam2lidar[0] @ sample.lidar2cam[0], np.eye(4), atol=1e-6)
+    # A ray from the colour camera through a pixel, 12 m deep, lands on the pixel that it came from.
+    intrinsics = np.eye(4)
+    intrinsics[:3, :3] = sample.cam2img[0][:3, :3]
+    pixel = np.array([12.0 * 80, 12.0 * 30, 12.0, 1.0])
+    back = sample.lidar2img[0] @ (sample.cam2lidar[0] @ np.linalg.inv(intrinsics) @ pixel)
+    np.testing.assert_allclose(back, pixel, atol=1e-3)
     scaled = sample.lidar2img[0] @ [10.0, -1.0, -1.6, 1.0]
     np.testing.assert_allclose(scaled[:3] / scaled[2], [90.0, 46.0, 1.0])
     pixel = sample.img_aug_matrix[0] @ [90.0, 46.0, 1.0, 1.0]
