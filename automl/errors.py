@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 __all__ = [
@@ -64,7 +64,16 @@ class AutomlError(Exception):
         if isinstance(faults, str):
             faults = Fault(faults, where, hint)
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        super().__init__(_tell(self.faults))
+
+
+def _tell(faults: Sequence[Fault]) -> str:
+    """One fault a line; a remedy that several in a row share stands once, below the last of them."""
+    following = [*(fault.hint for fault in faults[1:]), ""]
+    return "\n".join(
+        str(replace(fault, hint="") if fault.hint == hint else fault)
+        for fault, hint in zip(faults, following, strict=True)
+    )
 
 
 class UsageError(AutomlError):

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from automl.errors import StudyError, UsageError
+from automl.errors import EnvironmentUnusableError, StudyError, UsageError
 from automl.trials.folder import TrialFolder, write_atomically
 from automl.types import Budget, Direction, Metric, StudyId, StudySheet, TrialId
 
@@ -118,7 +118,11 @@ class StudyFolder:
 
 
 def new_folder(results_dir: Path, kind: str) -> StudyFolder:
-    """Make the folder of a new study or job; its id carries kind, time and four random digits."""
+    """Make the folder of a new study or job; its id carries kind, time and four random digits.
+
+    Raises:
+        EnvironmentUnusableError: nothing can be written there.
+    """
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     while True:
         root = results_dir.resolve() / f"{kind}-{stamp}-{secrets.token_hex(2)}"
@@ -126,6 +130,12 @@ def new_folder(results_dir: Path, kind: str) -> StudyFolder:
             root.mkdir(parents=True)
         except FileExistsError:
             continue
+        except OSError as error:
+            raise EnvironmentUnusableError(
+                f"cannot be written: {error.strerror}",
+                where=str(root.parent),
+                hint="choose another place with --results-dir",
+            ) from error
         return StudyFolder(root)
 
 
