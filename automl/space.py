@@ -9,7 +9,7 @@ from typing import Any
 
 from automl.types import Params, ParamValue
 
-__all__ = ["Condition", "Exclusion", "Parameter", "ParameterKind", "SearchSpace"]
+__all__ = ["Condition", "Exclusion", "Parameter", "ParameterKind", "Prior", "SearchSpace", "Tie"]
 
 
 class ParameterKind(StrEnum):
@@ -34,6 +34,19 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Prior:
+    """Where people expect the best value.
+
+    Attributes:
+        center: a value of the parameter.
+        confidence: share of draws that keep near it, between 0 and 1.
+    """
+
+    center: ParamValue
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One dimension of the search.
 
@@ -48,6 +61,8 @@ class Parameter:
         weights: prior weight of each choice, None when all are equal.
         default: value in the default spec; the search starts there.
         condition: when the parameter exists at all.
+        prior: where people expect its best value, None when they said nothing.
+        auxiliary: whether it only feeds ties and is no key of the spec.
         source: where the bounds come from (schema, curated file, flag, rule), for people.
     """
 
@@ -61,6 +76,8 @@ class Parameter:
     weights: tuple[float, ...] | None = None
     default: ParamValue = None
     condition: Condition | None = None
+    prior: Prior | None = None
+    auxiliary: bool = False
     source: str = ""
 
     def contains(self, value: ParamValue) -> bool:
@@ -81,6 +98,19 @@ class Parameter:
         fields["type"] = fields.pop("kind").value
         return fields
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Parameter:
+        """The parameter that `to_json` wrote."""
+        said = {name: _frozen(value) for name, value in fields.items()}
+        kind = ParameterKind(said.pop("type"))
+        condition, prior = (said.pop(name) for name in ("condition", "prior"))
+        return cls(
+            kind=kind,
+            condition=Condition(**condition) if condition else None,
+            prior=Prior(**prior) if prior else None,
+            **said,
+        )
+
 
 @dataclass(frozen=True)
 class Exclusion:
@@ -91,11 +121,35 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
+class Tie:
+    """A key of the spec that is computed from searched parameters instead of being searched itself.
+
+    Attributes:
+        name: dotted place in the spec.
+        expression: the formula, over names of parameters and numbers.
+        fixed: value of each name in the formula that is not searched.
+        low: least value it can take.
+        high: greatest value it can take.
+        unit: what its values are rounded down to multiples of, None for a continuum.
+        source: who said so, for people.
+    """
+
+    name: str
+    expression: str
+    fixed: Mapping[str, float]
+    low: float
+    high: float
+    unit: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class SearchSpace:
     """All dimensions of a study; parents stand before the parameters that depend on them."""
 
     parameters: tuple[Parameter, ...]
     excluded: tuple[Exclusion, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)
@@ -125,4 +179,21 @@ class SearchSpace:
         return {
             "parameters": [parameter.to_json() for parameter in self.parameters],
             "excluded": [asdict(exclusion) for exclusion in self.excluded],
+            "ties": [asdict(tie) for tie in self.ties],
         }
+
+    @classmethod
+    def from_json(cls, shape: Mapping[str, Any]) -> SearchSpace:
+        """The space that `to_json` wrote, equal to the one it was written from."""
+        return cls(
+            tuple(Parameter.from_json(fields) for fields in shape["parameters"]),
+            tuple(Exclusion(**fields) for fields in shape["excluded"]),
+            tuple(Tie(**fields) for fields in shape.get("ties", ())),
+        )
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

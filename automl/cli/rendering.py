@@ -56,7 +56,8 @@ def print_plan(plan: Plan) -> None:
     if plan.is_study:
         console.print()
         console.print(_parameter_table(plan.space))
-        console.print(f"\nLeft out: {len(plan.space.excluded)} (why: automl space, or --json)")
+        console.print(f"\nLeft out: {len(plan.space.excluded)}")
+        console.print(_reason_table(plan.space))
     for warning in plan.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
 
@@ -75,16 +76,35 @@ def _parameter_table(space: SearchSpace) -> Table:
         table.add_row(
             parameter.name, parameter.kind.value, _values(parameter), f"{parameter.default}", parameter.source
         )
+    for tie in space.ties:
+        values = f"= {tie.expression}, so {tie.low:g} .. {tie.high:g}"
+        table.add_row(tie.name, "tied", values, "", tie.source)
+    return table
+
+
+def _reason_table(space: SearchSpace) -> Table:
+    """Each reason with all keys that it keeps out of the search."""
+    names: dict[str, list[str]] = {}
+    for exclusion in space.excluded:
+        names.setdefault(exclusion.reason, []).append(exclusion.name)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(ratio=1)
+    table.add_column(ratio=3)
+    for reason, keys in names.items():
+        table.add_row(f"{reason} ({len(keys)})", ", ".join(keys))
     return table
 
 
 def _values(parameter: Parameter) -> str:
     if parameter.choices:
         text = ", ".join(map(str, parameter.choices))
+        text += f" weighed {', '.join(map(str, parameter.weights))}" if parameter.weights else ""
     else:
         text = f"{parameter.low:g} .. {parameter.high:g}"
         text += " log" if parameter.log else ""
         text += f" step {parameter.step:g}" if parameter.step else ""
+    if parameter.prior:
+        text += f" around {parameter.prior.center} ({parameter.prior.confidence:.0%} of draws)"
     if parameter.condition:
         text += f" when {parameter.condition.parent} in {', '.join(map(str, parameter.condition.values))}"
     return text

@@ -40,6 +40,7 @@ def command(request: RunRequest, sample: int | None) -> None:
 
     \b
     Examples:
+      automl space --model bevfusion --space architecture
       automl space --model bevfusion --param train.optimizer.lr=1e-4:1e-2:log
       automl space --skill-dir ./my_model --sample 100 --seed 7
     """
@@ -48,9 +49,10 @@ def command(request: RunRequest, sample: int | None) -> None:
     space = resolve_space(request)
     if sample:
         from automl.schema.sampling import sample_space
+        from automl.schema.ties import spec_params
 
         for params in sample_space(space, sample, request.seed):
-            print(json.dumps(params))
+            print(json.dumps(spec_params(space, params)))
     elif request.as_json:
         print(json.dumps(space.to_json(), indent=2, allow_nan=False))
     else:

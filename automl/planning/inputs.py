@@ -93,7 +93,10 @@ def plan_space(
         curated,
         directives=curated.directives + directives_of_flags(request.params),
         drops={**_still_dropped(curated, request), **dict.fromkeys(request.drops, "--drop")},
-        allow_disabled=request.allow_disabled,
+        allow_disabled={
+            **curated.allow_disabled,
+            **dict.fromkeys(request.allow_disabled, "--allow-disabled"),
+        },
         close_around_default=request.open_bounds == "around-default",
         managed=managed,
         foreign=frozenset(skill.actions) - {action.name},

@@ -13,6 +13,7 @@ from automl.request import RunRequest
 from automl.schema.documents import plain
 from automl.schema.leaves import ActionSchema
 from automl.schema.spec import apply_params
+from automl.schema.ties import spec_params
 from automl.skills import Skill, SkillAction, SpecKeys
 from automl.space import SearchSpace
 from automl.types import Budget, Metric, Params, Resources, Spec
@@ -60,7 +61,7 @@ class Plan:
         Raises:
             SpecError: the outcome breaks the schema.
         """
-        return apply_params(self.spec, params, self.schema)
+        return apply_params(self.spec, spec_params(self.space, params), self.schema)
 
     def to_json(self) -> dict[str, Any]:
         """The shape of ``automl plan --json`` (contract section 12)."""

@@ -27,6 +27,7 @@ from automl.planning.sizing import (
 from automl.policy import PolicyDecision, decide_policy
 from automl.request import RunRequest
 from automl.schema.paths import get_path
+from automl.schema.space_warnings import find_space_warnings
 from automl.schema.spec import OVERRIDES, Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
 from automl.skills import Skill, SkillAction, SpecKeys, load_skill
 from automl.space import SearchSpace
@@ -233,13 +234,7 @@ class _Planner:
         if not self.policy.runnable:
             return SearchSpace(())
         space = plan_space(self.request, self.skill, self.action, schema=self.files.schema, spec=spec)
-        for parameter in space:
-            if not parameter.contains(parameter.default) and parameter.condition is None:
-                self.warnings.append(
-                    f"{parameter.name}: the default {parameter.default!r} lies outside its range"
-                )
-            if "--allow-disabled" in parameter.source:
-                self.warnings.append(f"{parameter.name} is searched although the schema disables it")
+        self.warnings += find_space_warnings(space, spec)
         return space
 
     def where(self, layered: LayeredSpec) -> Callable[[str], str]:

@@ -72,10 +72,8 @@ def _drafts_of_list(draft: Draft) -> tuple[Draft, ...]:
     leaf, default = draft.leaf, draft.default
     if leaf.type is LeafType.OPTIONAL_LIST and leaf.enum:
         return (replace(draft, choices=((), freeze(leaf.enum))),)
-    if leaf.type is LeafType.SUBSET_LIST and 0 < len(leaf.enum) <= _MAX_SUBSET_OPTIONS:
-        sizes = range(0 if not default else 1, len(leaf.enum) + 1)
-        subsets = itertools.chain.from_iterable(itertools.combinations(leaf.enum, size) for size in sizes)
-        return (replace(draft, choices=tuple(subsets)),)
+    if leaf.type is LeafType.SUBSET_LIST and leaf.enum:
+        return (_draft_of_subsets(draft),)
     if isinstance(leaf.minimum, tuple) and isinstance(leaf.maximum, tuple) and isinstance(default, Sequence):
         return tuple(
             _draft_of_element(draft, i)
@@ -83,6 +81,21 @@ def _drafts_of_list(draft: Draft) -> tuple[Draft, ...]:
         )
     raise NotSearchableError(
         f"a list without element bounds: give choices with --param '{leaf.name}=[..],[..]'"
+    )
+
+
+def _draft_of_subsets(draft: Draft) -> Draft:
+    """All subsets where they are few; else the default, each option alone, all but one, and all."""
+    options, default = draft.leaf.enum, freeze(draft.default or ())
+    every = len(options)
+    if every <= _MAX_SUBSET_OPTIONS:
+        sizes: Sequence[int] = range(1 if default else 0, every + 1)
+    else:
+        sizes = (1, every - 1, every)
+        draft = draft.with_note("of its subsets the default, single options, all but one, and all")
+    subsets = itertools.chain.from_iterable(itertools.combinations(options, size) for size in sizes)
+    return replace(
+        draft, choices=tuple(dict.fromkeys((default, *subsets) if every > _MAX_SUBSET_OPTIONS else subsets))
     )
 
 
@@ -139,9 +152,7 @@ def _limited(draft: Draft, clause: Clause, operand: float) -> Draft:
             return replace(side, excludes_zero=False).with_note(f"the default's side of {operand:g}")
         case "==":
             raise NotSearchableError(f"its math_cond leaves {operand:g} alone")
-        case "/" if draft.leaf.depends_on:
-            raise NotSearchableError(f"is computed: {' '.join(draft.leaf.depends_on)} / {operand:g}")
-        case "/":
+        case "/" if not draft.leaf.depends_on:  # with it: a part of another parameter, not a multiple
             return replace(
                 draft, unit=operand, step=operand * max(1, math.ceil((draft.step or 0.0) / operand))
             )

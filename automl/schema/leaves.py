@@ -53,6 +53,7 @@ class Leaf:
         maximum: greatest value, inclusive; ``inf`` when open. Of a list: the tuple of its elements' bounds.
         enum: allowed values, empty when any; of a list: allowed elements.
         option_weights: prior weight of each entry of ``enum``, empty when not given.
+        pattern: regular expression that text must match, empty when any does.
         math_cond: clauses that must all hold.
         depends_on: names of the parameters this one is tied to.
         is_parent: whether others depend on it (``parent_param``).
@@ -71,6 +72,7 @@ class Leaf:
     maximum: float | tuple[float, ...] = math.inf
     enum: tuple[Any, ...] = ()
     option_weights: tuple[float, ...] = ()
+    pattern: str = ""
     math_cond: tuple[Clause, ...] = ()
     depends_on: tuple[str, ...] = ()
     is_parent: bool = False

@@ -8,6 +8,7 @@ without ``type`` but with ``anyOf``; ``list_2`` and the like for lists of some c
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ class _Reader:
             maximum=self.bound(name, node, "maximum", math.inf),
             enum=enum,
             option_weights=self.weights(name, node, enum),
+            pattern=self.pattern(name, node),
             math_cond=self.condition(name, node),
             depends_on=tuple(
                 part.strip() for part in str(node.get("depends_on") or "").split(",") if part.strip()
@@ -183,6 +185,15 @@ class _Reader:
             )
             return ()
         return tuple(weights)
+
+    def pattern(self, name: str, node: Mapping[str, Any]) -> str:
+        text = node.get("pattern") or ""
+        try:
+            re.compile(text)
+        except (re.error, TypeError):
+            self.fault(name, f"pattern {text!r} is no regular expression")
+            return ""
+        return str(text)
 
     def condition(self, name: str, node: Mapping[str, Any]) -> tuple[Clause, ...]:
         text = node.get("math_cond")

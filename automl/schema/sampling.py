@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,9 +12,12 @@ from automl.types import ParamValue
 
 __all__ = ["sample_space"]
 
+_SPREAD = 0.1
+"""Standard deviation of draws around a prior's centre, as a part of the whole scale."""
+
 
 def sample_space(space: SearchSpace, count: int, seed: int = 0) -> Iterator[dict[str, ParamValue]]:
-    """Independent samples: log scales, steps, weights and conditions count, earlier samples do not.
+    """Independent samples: log scales, steps, weights, priors and conditions count, earlier samples do not.
 
     Args:
         space: closed search space; parents stand before their dependants.
@@ -38,6 +41,11 @@ def sample_space(space: SearchSpace, count: int, seed: int = 0) -> Iterator[dict
 
 def _draw(parameter: Parameter, rng: np.random.Generator) -> ParamValue:
     position = float(rng.random())
+    if parameter.prior is not None and rng.random() < parameter.prior.confidence:
+        if parameter.choices:
+            return parameter.prior.center
+        near = _position(parameter, float(parameter.prior.center)) + rng.normal(0.0, _SPREAD)  # type: ignore[arg-type]
+        position = near if 0.0 <= near < 1.0 else position
     if parameter.choices:
         weights = np.asarray(parameter.weights or (1.0,) * len(parameter.choices), dtype=np.float64)
         edges = np.cumsum(weights / weights.sum())
@@ -51,6 +59,14 @@ def _draw(parameter: Parameter, rng: np.random.Generator) -> ParamValue:
         return parameter.low + parameter.step * min(int(position * (cells + 1)), cells)
     value = _between(parameter.low, parameter.high, position, log=parameter.log)
     return min(max(value, parameter.low), parameter.high)
+
+
+def _position(parameter: Parameter, value: float) -> float:
+    """Where a value lies between the ends of its parameter's scale, from 0 to 1."""
+    assert parameter.low is not None
+    assert parameter.high is not None
+    scale: Callable[[float], float] = math.log if parameter.log else float
+    return (scale(value) - scale(parameter.low)) / (scale(parameter.high) - scale(parameter.low))
 
 
 def _draw_int(parameter: Parameter, low: int, high: int, position: float) -> int:

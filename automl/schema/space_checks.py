@@ -17,6 +17,9 @@ __all__ = ["find_field_faults"]
 def find_field_faults(leaf: Leaf, directive: Directive, schema: ActionSchema, spec: Spec) -> Iterator[Fault]:
     """What is wrong with the values that one file or flag gives for a parameter."""
     fields = directive.fields
+    if "tie" in fields and (others := sorted(set(fields) - {"tie"})):
+        yield Fault(f"is tied, so it has no {others[0]}", directive.where, "give a tie or a range")
+        return
     ranged = [key for key in ("low", "high", "log", "step") if key in fields]
     if ranged and (not leaf.type.is_number or leaf.enum):
         yield Fault(f"a {leaf.type} has no {ranged[0]}", directive.where, "give choices")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SpaceError
 from automl.schema.documents import parse_value, read_yaml_mapping
 from automl.schema.names import suggest
+from automl.schema.space_fields import FIELDS, find_problem
 
 __all__ = ["Directive", "SpaceRequest", "directives_of_flags", "read_space_file"]
 
-_FIELDS = ("low", "high", "log", "step", "choices", "weights", "when", "comment")
-_KEYS = ("name", "description", "extends", "only", "parameters", "drop")
+_KEYS = ("name", "description", "extends", "only", "parameters", "drop", "allow_disabled")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER}):({_NUMBER})(?::(log|linear))?")
 
@@ -26,7 +26,7 @@ class Directive:
 
     Attributes:
         name: dotted name of the parameter.
-        fields: any of low, high, log, step, choices, weights, when.
+        fields: any of low, high, log, step, choices, weights, when, prior, tie, auxiliary, default.
         source: for people: ``search_spaces/default.yaml`` or ``--param``.
         where: ``file:key`` for messages.
     """
@@ -45,7 +45,7 @@ class SpaceRequest:
         directives: later ones win over earlier ones, field by field.
         drops: names to leave out, with the source that said so.
         only: whether the schema's own list is left aside.
-        allow_disabled: disabled parameters that may be searched.
+        allow_disabled: disabled parameters that may be searched, with the source that said so.
         close_around_default: whether open intervals are closed by the documented rule instead of refused.
         managed: leaves that the platform sets itself, with the reason.
         foreign: top-level keys that belong to other actions.
@@ -54,14 +54,14 @@ class SpaceRequest:
     directives: tuple[Directive, ...] = ()
     drops: Mapping[str, str] = field(default_factory=dict)
     only: str = ""
-    allow_disabled: tuple[str, ...] = ()
+    allow_disabled: Mapping[str, str] = field(default_factory=dict)
     close_around_default: bool = False
     managed: Mapping[str, str] = field(default_factory=dict)
     foreign: frozenset[str] = frozenset()
 
 
 def read_space_file(path: Path, _seen: tuple[Path, ...] = ()) -> SpaceRequest:
-    """A curated space and those it extends, the extended ones first.
+    """A curated space over those it extends, which count in the order in which it names them.
 
     Raises:
         SpaceError: all faults of the file: unknown keys, wrong types, an ``extends`` that leads nowhere.
@@ -73,15 +73,23 @@ def read_space_file(path: Path, _seen: tuple[Path, ...] = ()) -> SpaceRequest:
     request = reader.read(document)
     if reader.faults:
         raise SpaceError(reader.faults)
-    base = document.get("extends")
-    if not base:
-        return request
-    below = read_space_file(reader.base_path(str(base)), (*_seen, path))
-    revived = {directive.name for directive in request.directives}
+    bases = document.get("extends") or []
+    below = SpaceRequest()
+    for base in [bases] if isinstance(bases, str) else bases:
+        below = _over(below, read_space_file(reader.base_path(base), (*_seen, path)))
+    joined = _over(below, request)
+    return joined if "only" not in document else replace(joined, only=request.only)
+
+
+def _over(below: SpaceRequest, above: SpaceRequest) -> SpaceRequest:
+    """Two files as one; what the upper one names is no longer dropped."""
+    revived = {directive.name for directive in above.directives}
+    kept = {name: why for name, why in below.drops.items() if name not in revived}
     return SpaceRequest(
-        directives=below.directives + request.directives,
-        drops={**{name: why for name, why in below.drops.items() if name not in revived}, **request.drops},
-        only=request.only or below.only,
+        directives=below.directives + above.directives,
+        drops={**kept, **above.drops},
+        only=above.only or below.only,
+        allow_disabled={**below.allow_disabled, **above.allow_disabled},
     )
 
 
@@ -123,60 +131,42 @@ class _FileReader:
     def read(self, document: Mapping[str, Any]) -> SpaceRequest:
         for key in document:
             if key not in _KEYS:
-                self.fault(
-                    key, "is not a key of a space file", suggest(key, _KEYS) or f"keys: {', '.join(_KEYS)}"
-                )
+                hint = suggest(key, _KEYS) or f"keys: {', '.join(_KEYS)}"
+                self.fault(key, "is not a key of a space file", hint)
         parameters = document.get("parameters") or {}
         if not isinstance(parameters, dict):
-            self.fault(
-                "parameters", f"holds a {type(parameters).__name__}", "write parameter names with fields"
-            )
+            message = f"holds a {type(parameters).__name__}"
+            self.fault("parameters", message, "write parameter names with fields")
             parameters = {}
-        drop = document.get("drop") or []
-        if not isinstance(drop, list):
-            self.fault("drop", f"{drop!r} is not a list", "write a list of parameter names")
-            drop = []
-        if not isinstance(document.get("only", False), bool):
-            self.fault(
-                "only",
-                f"{document['only']!r} is not true or false",
-                "only: true leaves the schema's list out",
-            )
+        only, bases = document.get("only", False), document.get("extends") or []
+        if not isinstance(only, bool):
+            self.fault("only", f"{only!r} is not true or false", "only: true leaves the schema's list out")
+        if not isinstance(bases, str) and not _is_texts(bases):
+            self.fault("extends", f"{bases!r} is not a name", "write the name of a space, or a list of names")
         return SpaceRequest(
             directives=tuple(self.directive(str(name), entry) for name, entry in parameters.items()),
-            drops={str(name): self.source for name in drop},
-            only=self.source if document.get("only") is True else "",
+            drops=dict.fromkeys(self.names(document, "drop"), self.source),
+            only=self.source if only is True else "",
+            allow_disabled=dict.fromkeys(self.names(document, "allow_disabled"), self.source),
         )
 
-    def directive(self, name: str, entry: Any) -> Directive:
-        fields = {} if entry is None else entry
-        if not isinstance(fields, dict):
-            self.fault(name, f"holds {entry!r}", f"write fields: {', '.join(_FIELDS)}")
-            fields = {}
-        for key, value in fields.items():
-            problem = self.problem(key, value)
-            if problem:
-                self.fault(f"{name}.{key}", *problem)
-        said = {key: value for key, value in fields.items() if key != "comment" and value is not None}
-        return Directive(name, said, self.source, f"{self.path}:{name}")
+    def names(self, document: Mapping[str, Any], key: str) -> list[str]:
+        names = document.get(key) or []
+        if _is_texts(names):
+            return list(names)
+        self.fault(key, f"{names!r} is not a list of names", "write a list of parameter names")
+        return []
 
-    def problem(self, key: str, value: Any) -> tuple[str, str] | None:
-        """What is wrong with one field, and the remedy."""
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if key not in _FIELDS:
-            return "is not a field", suggest(key, _FIELDS) or f"fields: {', '.join(_FIELDS)}"
-        if value is None:
-            return None
-        wrong = {
-            "low": not is_number,
-            "high": not is_number,
-            "step": not is_number or value <= 0,
-            "log": not isinstance(value, bool),
-            "choices": not isinstance(value, list) or len(value) < 2,
-            "weights": not isinstance(value, list),
-            "when": not isinstance(value, dict) or len(value) != 1,
-        }
-        return (f"{value!r} does not fit", _FIELD_HINTS[key]) if wrong.get(key) else None
+    def directive(self, name: str, entry: Any) -> Directive:
+        said: dict[str, Any] = {}
+        if entry is not None and not isinstance(entry, dict):
+            self.fault(name, f"holds {entry!r}", f"write fields: {', '.join(FIELDS)}")
+        for key, value in entry.items() if isinstance(entry, dict) else ():
+            if problem := find_problem(key, value):
+                self.fault(f"{name}.{key}", *problem)
+            elif value is not None and key != "comment":
+                said[key] = value
+        return Directive(name, said, self.source, f"{self.path}:{name}")
 
     def base_path(self, base: str) -> Path:
         path = self.path.parent / (base if base.endswith((".yaml", ".yml")) else f"{base}.yaml")
@@ -191,12 +181,5 @@ class _FileReader:
         self.faults.append(Fault(message, f"{self.path}:{key}", hint))
 
 
-_FIELD_HINTS: Mapping[str, str] = {
-    "low": "give a number",
-    "high": "give a number",
-    "step": "give a positive number",
-    "log": "true or false",
-    "choices": "give a list of at least two values",
-    "weights": "give one number a choice",
-    "when": "write one parent with its values, {model.type: [a, b]}",
-}
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

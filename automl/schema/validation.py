@@ -125,6 +125,8 @@ def _json_schema(leaf: Leaf) -> dict[str, Any]:
         rules.update(_element_rules(leaf))
     elif leaf.enum and not leaf.is_loose:
         rules["enum"] = [*leaf.enum, None] if leaf.nullable else list(leaf.enum)
+    if leaf.pattern:
+        rules["pattern"] = leaf.pattern
     if not isinstance(leaf.minimum, tuple) and math.isfinite(leaf.minimum):
         rules["minimum"] = leaf.minimum
     if not isinstance(leaf.maximum, tuple) and math.isfinite(leaf.maximum):
@@ -156,6 +158,8 @@ def _describe(error: ValidationError, leaf: Leaf) -> tuple[str, str]:
             return f"{found} is below the minimum {rule}", _range_hint(leaf)
         case "maximum":
             return f"{found} is above the maximum {rule}", _range_hint(leaf)
+        case "pattern":
+            return f"{found} does not match {rule}", "give text of that form"
         case _:
             return f"{found} is not allowed", f"one of {', '.join(map(str, rule))}"
 

@@ -137,8 +137,17 @@ def test_open_bounds_close_around_the_default_on_request(tmp_path: Path) -> None
     real = only(tmp_path, leaf("float", 1e-3, math_cond="> 0.0"), **wish)
     assert (whole.low, whole.high, whole.source) == (1, 16, "schema; closed around the default 4")
     assert (real.low, real.high, real.log) == (pytest.approx(1e-4), 1e-2, True)
-    with pytest.raises(SpaceError, match="x: has no finite bounds: -1 to inf"):
-        only(tmp_path, leaf("int", -1, minimum=-1, maximum=INF), **wish)
+
+
+def test_a_default_without_a_scale_cannot_close_an_interval(tmp_path: Path) -> None:
+    wish: dict[str, Any] = {"close_around_default": True}
+    properties = {"a": leaf("bool", True), "x": leaf("int", -1, minimum=-1, maximum=INF)}
+    (left_out,) = build(tmp_path, properties, **wish).excluded
+    assert left_out.reason == "no finite bounds (-1 to inf), and the default -1 gives no scale"
+    with pytest.raises(SpaceError, match=r"x: has no finite bounds: -1 to inf, and its default -1 gives no"):
+        build(tmp_path, properties, params=["x"], **wish)
+    with pytest.raises(SpaceError, match=r"leaves nothing to search \(x: no finite bounds"):
+        build(tmp_path, {"x": properties["x"]}, **wish)
 
 
 def test_a_list_that_cannot_be_closed_is_left_out_with_its_reason(tmp_path: Path) -> None:
@@ -201,7 +210,9 @@ def test_contradictory_flags_are_refused(tmp_path: Path, param: str, message: st
 
 
 def test_a_disabled_parameter_is_searched_only_when_allowed_and_told(tmp_path: Path) -> None:
-    allowed = build(tmp_path, params=["train.frozen=1:5"], allow_disabled=("train.frozen",))
+    allowed = build(
+        tmp_path, params=["train.frozen=1:5"], allow_disabled={"train.frozen": "--allow-disabled"}
+    )
     assert allowed["train.frozen"].source == "--param; disabled by the schema, allowed by --allow-disabled"
 
 

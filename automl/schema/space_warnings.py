@@ -1,0 +1,27 @@
+"""What is allowed in a search space and still worth telling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from automl.schema.paths import get_path
+from automl.schema.reasons import OVERRIDDEN
+from automl.schema.ties import tied_values
+from automl.space import SearchSpace
+from automl.types import Spec
+
+__all__ = ["find_space_warnings"]
+
+
+def find_space_warnings(space: SearchSpace, spec: Spec) -> Iterator[str]:
+    """Defaults outside their range, parameters that the schema disables, ties that the spec does not keep."""
+    for parameter in space:
+        if not parameter.contains(parameter.default) and parameter.condition is None:
+            yield f"{parameter.name}: the default {parameter.default!r} lies outside its range"
+        if OVERRIDDEN in parameter.source:
+            yield f"{parameter.name} is searched although the schema disables it"
+    for name, value in tied_values(space, space.defaults()).items():
+        said = get_path(spec, name)
+        if not isinstance(said, int | float) or not math.isclose(float(value), said, rel_tol=1e-6):
+            yield f"{name} is tied to {value:g} at the defaults; trial 0 keeps the spec's {said!r}"
