@@ -4,8 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 DEMO := demo
-DEMO_FRAMES ?= 400
-DEMO_TRIALS ?= 10
+DEMO_FRAMES ?= 300
+DEMO_TRIALS ?= 8
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow check format schemas bench clean
@@ -28,7 +28,7 @@ demo: setup  ## small synthetic data set, conversion, study, leaderboard
 	@test -f $(DEMO)/data/kitti_person_infos_train.pkl || \
 		$(BIN)/automl run --action dataset_convert --data $(DEMO)/data --results-dir $(DEMO)/results
 	@$(BIN)/automl run --model bevfusion --profile tiny --space quick --data $(DEMO)/data \
-		--trials $(DEMO_TRIALS) --results-dir $(DEMO)/results --yes
+		--trials $(DEMO_TRIALS) --seed 1 --results-dir $(DEMO)/results --yes
 
 test: setup  ## the whole default test suite
 	@$(BIN)/python -m pytest

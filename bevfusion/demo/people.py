@@ -29,10 +29,10 @@ class Build:
 
 def sample_build(rng: Generator) -> Build:
     """Draw the measures of one figure, person or decoy alike."""
-    height_m = pick(rng, 1.5, 1.95)
-    girth = height_m / 1.75 * pick(rng, 0.92, 1.12)
+    height_m = pick(rng, 1.6, 1.85)
+    girth = height_m / 1.75 * pick(rng, 0.95, 1.08)
     return Build(
-        height_m, 0.19 * girth, 0.075 * girth, pick(rng, 0.24, 0.36) * height_m / 1.75, pick(rng, 0.1, 0.18)
+        height_m, 0.19 * girth, 0.075 * girth, pick(rng, 0.27, 0.33) * height_m / 1.75, pick(rng, 0.1, 0.18)
     )
 
 

@@ -29,7 +29,7 @@ from bevfusion.errors import DataError, SpecError
 __all__ = ["Sequence", "plan_sequences", "write_dataset"]
 
 SPLIT_SHARES = {"train": 0.6, "val": 0.15, "test": 0.25}
-SEQUENCE_FRAMES = 10
+SEQUENCE_FRAMES = 4
 # One street in so many has nobody to detect: frames without ground truth must do no harm.
 EMPTY_EVERY = 16
 MARKER = "demo.json"
@@ -65,7 +65,7 @@ class _Marker:
 
 
 def plan_sequences(frames: int) -> list[Sequence]:
-    """Share frames out over the splits, about 60/15/25, and cut each split into sequences of about ten."""
+    """Share frames out over the splits, about 60/15/25, and cut each split into sequences of about four."""
     ends = np.rint(np.cumsum([0, *SPLIT_SHARES.values()]) * frames).astype(int)
     sequences: list[Sequence] = []
     for split, first, last in zip(SPLIT_SHARES, ends[:-1], ends[1:], strict=True):
