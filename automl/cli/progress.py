@@ -25,11 +25,11 @@ class ConsoleProgress:
     """A tracker that prints lines; a log file of it reads as well as the terminal.
 
     Args:
-        stream: where to print.
+        stream: where to print; default stderr.
     """
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
         self._started = time.monotonic()
         self._first_started: float | None = None
         self._ended = 0
