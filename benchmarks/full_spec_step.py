@@ -36,7 +36,10 @@ def default_spec(folder: Path, sample: Path) -> ExperimentSpec:
     shutil.copytree(sample / "training", root / "training")
     shutil.copytree(sample / "ImageSets", root / "ImageSets")
     dataset_convert.run(ConvertSpec(root_dir=str(root), results_dir=str(root)))
-    parts = {f"{part}_dataset": {"ann_file": str(root / f"kitti_person_infos_{part}.pkl")} for part in ("train", "val")}
+    parts = {
+        f"{part}_dataset": {"ann_file": str(root / f"kitti_person_infos_{part}.pkl")}
+        for part in ("train", "val")
+    }
     path = folder / "spec.yaml"
     path.write_text(yaml.safe_dump({"results_dir": str(folder), "dataset": {"root_dir": str(root), **parts}}))
     return load_spec(path)
@@ -52,9 +55,14 @@ def main() -> None:
         register()
         torch.manual_seed(0)
         model = build_model(spec)
-        batch = {key: [value] for key, value in open_split(spec, spec.dataset.train_dataset, augment=True)[0].items()}
+        batch = {
+            key: [value]
+            for key, value in open_split(spec, spec.dataset.train_dataset, augment=True)[0].items()
+        }
         batch["inputs"] = {key: [value] for key, value in batch["inputs"][0].items()}
-        print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {peak_gib():.1f} GiB before the step")
+        print(
+            f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {peak_gib():.1f} GiB before the step"
+        )
 
         started = time.perf_counter()
         losses = model(**model.data_preprocessor(batch, training=True), mode="loss")
@@ -62,7 +70,9 @@ def main() -> None:
         total.backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         finite = torch.isfinite(total).item() and all(torch.isfinite(g).all().item() for g in gradients)
-        print(f"training step: {time.perf_counter() - started:.1f} s, loss {total.item():.2f}, finite: {finite}")
+        print(
+            f"training step: {time.perf_counter() - started:.1f} s, loss {total.item():.2f}, finite: {finite}"
+        )
 
         model.eval()
         started = time.perf_counter()

@@ -74,7 +74,9 @@ def test_weights_that_fit_are_copied_and_the_rest_is_named(tmp_path):
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     report = checkpoints.load_weights(model, path, min_matched=0.2)
     assert model[0].weight.tolist() == [[1.0, 1.0], [1.0, 1.0]]
-    assert str(report) == "1/4 tensors matched, 3 new: 0.bias.*, 1.bias.*, 1.weight.*, 1 unused: head.weight.*"
+    assert (
+        str(report) == "1/4 tensors matched, 3 new: 0.bias.*, 1.bias.*, 1.weight.*, 1 unused: head.weight.*"
+    )
 
 
 def test_weights_of_another_model_are_refused_with_the_share_that_fits(tmp_path):

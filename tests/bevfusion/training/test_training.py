@@ -49,8 +49,12 @@ def test_a_checkpoint_carries_its_spec_and_classes(trained):
 
 def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(street, trained, tmp_path):
     first = checkpoints.checkpoint_path(trained, 1)
-    train.run(tiny_spec(street, tmp_path, "train.num_epochs=2", f"train.resume_training_checkpoint_path={first}"))
-    whole, resumed = (checkpoints.load(checkpoints.checkpoint_path(folder, 2)) for folder in (trained, tmp_path))
+    train.run(
+        tiny_spec(street, tmp_path, "train.num_epochs=2", f"train.resume_training_checkpoint_path={first}")
+    )
+    whole, resumed = (
+        checkpoints.load(checkpoints.checkpoint_path(folder, 2)) for folder in (trained, tmp_path)
+    )
     assert status_lines(tmp_path)[-2]["kpi"] == status_lines(trained)[-2]["kpi"]
     for name, value in whole["state_dict"].items():
         assert torch.equal(value, resumed["state_dict"][name]), name
@@ -60,7 +64,9 @@ def test_weights_alone_cannot_be_resumed_from(street, tmp_path):
     weights = tmp_path / "epoch_1.pth"
     torch.save({"state_dict": {}}, weights)
     spec = tiny_spec(street, tmp_path, f"train.resume_training_checkpoint_path={weights}")
-    with pytest.raises(CheckpointError, match=r"no meta, optimizer, param_schedulers\n.*pretrained_checkpoint"):
+    with pytest.raises(
+        CheckpointError, match=r"no meta, optimizer, param_schedulers\n.*pretrained_checkpoint"
+    ):
         train.run(spec)
 
 
@@ -93,8 +99,18 @@ def test_inference_writes_a_file_per_frame_and_no_score_under_the_threshold(stre
 
 def test_sigterm_ends_the_process_with_a_line_that_says_where_to_go_on(street, tmp_path):
     tiny_spec(street, tmp_path)
-    command = [sys.executable, "-m", "bevfusion", "train", "-e", str(tmp_path / "spec.yaml"), "train.num_epochs=50"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
+    command = [
+        sys.executable,
+        "-m",
+        "bevfusion",
+        "train",
+        "-e",
+        str(tmp_path / "spec.yaml"),
+        "train.num_epochs=50",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ}
+    )
     wait_for(lambda: (tmp_path / "checkpoints" / "epoch_1.pth").exists(), process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 143
