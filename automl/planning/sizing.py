@@ -37,9 +37,9 @@ _LATER_ALGORITHMS = (
 )
 _DEFAULT_TRIALS = 20
 _MOST_TRIALS = 1000
-# Epochs 1 and 2 do not tell a good configuration from a bad one; with fewer than twice three epochs early
-# stopping saves too little to pay for its mistakes.
-_LEAST_EPOCHS_TO_STOP, _LEAST_TRIALS_TO_STOP = 6, 4
+# Epochs 1 and 2 do not tell a good configuration from a bad one; a stop after the third of five saves two
+# fifths, of fewer too little to pay for its mistakes.
+_LEAST_EPOCHS_TO_STOP, _LEAST_TRIALS_TO_STOP = 5, 4
 _SHARE_OF_EPOCHS_STOPPED = 0.5
 
 
