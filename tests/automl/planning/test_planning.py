@@ -248,8 +248,8 @@ def test_the_number_of_trials_follows_the_budget(tmp_path: Path, flags: dict[str
 
 
 def test_auto_takes_early_stopping_where_it_pays() -> None:
-    assert sizing.choose_algorithm("auto", Budget(20, 6)).name == "asha"
-    assert sizing.choose_algorithm("auto", Budget(20, 5)).name == "bayesian"
+    assert sizing.choose_algorithm("auto", Budget(20, 5)).name == "asha"
+    assert sizing.choose_algorithm("auto", Budget(20, 4)).name == "bayesian"
     assert sizing.choose_algorithm("auto", Budget(3, 30)).name == "bayesian"
     assert sizing.choose_algorithm("random", Budget(3, 30)).reason == "asked for"
 
