@@ -11,14 +11,16 @@ from bevfusion.errors import SpecError
 
 __all__ = ["schema"]
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[1]
+SKILL = PACKAGE / "skill" if (PACKAGE / "skill").is_dir() else PACKAGE.parent
+"""Where this installation keeps its skill: inside the package (wheel) or beside it (checkout)."""
 
 
 def schema(
     only_check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")
     ] = False,
-    root: Annotated[Path, typer.Option(help="Skill directory; default: this checkout.")] = CHECKOUT,
+    root: Annotated[Path, typer.Option(help="Skill directory; default: this installation's.")] = SKILL,
 ) -> None:
     """Write schemas/ and the spec templates from the dataclasses (for maintainers)."""
     from bevfusion.spec.artifacts import check_artifacts, write_artifacts
