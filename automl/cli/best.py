@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from automl.errors import StudyError
+from automl.errors import StudyError, UsageError
 
 __all__ = ["command"]
 
@@ -28,7 +28,14 @@ def command(
     from automl.study.store import find_folder
     from automl.study.summary import read_summary
 
-    summary = read_summary(find_folder(results_dir, study_id))
+    folder = find_folder(results_dir, study_id)
+    if folder.job.is_file():
+        raise UsageError(
+            "is a plain action and has no winner",
+            where=str(folder.root),
+            hint=f"`automl status {folder.id}` shows what it measured",
+        )
+    summary = read_summary(folder)
     best = summary["best"]
     if best is None:
         raise StudyError(

@@ -17,6 +17,8 @@ from automl.cli.main import main
 from automl.cli.names import shorten
 from automl.cli.progress import ConsoleProgress
 from automl.request import RunRequest
+from automl.study.job import write_job
+from automl.study.store import new_folder
 
 
 class NoTracker:
@@ -87,6 +89,77 @@ def test_list_shows_the_study(study: tuple[dict[str, Any], str], capsys: pytest.
     assert entry == {
         "id": study[0]["study_id"], "state": "finished", "trials": 6, "best": study[0]["best"]["value"],
     }  # fmt: skip
+
+
+def write_plain_job(results_dir: Path) -> str:
+    """An evaluation that measured 61."""
+    folder = new_folder(results_dir, "evaluate")
+    write_job(folder, action="evaluate", model="fake", data=None)
+    (folder.root / "status.json").write_text(
+        '{"status": "SUCCESS", "message": "done", "kpi": {"AP11": 61}}\n'
+    )
+    return folder.id
+
+
+def test_a_plain_job_has_a_status_and_no_winner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = write_plain_job(tmp_path)
+    code, out = call(capsys, "status", job, "--results-dir", str(tmp_path), "--json")
+    assert (code, json.loads(out)["state"], json.loads(out)["kpi"]) == (0, "succeeded", {"AP11": 61})
+    assert "61" in call(capsys, "status", job, "--results-dir", str(tmp_path))[1]
+    code, out = call(capsys, "best", job, "--results-dir", str(tmp_path), "--json")
+    assert code == 2
+    assert json.loads(out)["error"] == {
+        "kind": "usage",
+        "message": "is a plain action and has no winner",
+        "where": str(tmp_path / job),
+        "hint": f"`automl status {job}` shows what it measured",
+    }
+
+
+def test_a_damaged_study_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = write_plain_job(tmp_path)
+    (tmp_path / "study-x").mkdir()
+    (tmp_path / "study-x" / "study.json").write_text("{")
+    code, out = call(capsys, "list", "--results-dir", str(tmp_path), "--json")
+    states = {entry["id"]: entry["state"] for entry in json.loads(out)["entries"]}
+    assert (code, states) == (0, {job: "succeeded", "study-x": "damaged"})
+    code, out = call(capsys, "status", "study-x", "--results-dir", str(tmp_path), "--json")
+    assert (code, json.loads(out)["error"]["where"]) == (4, str(tmp_path / "study-x" / "study.json"))
+
+
+@pytest.mark.parametrize("place", ["empty", "nowhere"])
+def test_an_empty_list_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str) -> None:
+    (tmp_path / "empty").mkdir()
+    results_dir = str(tmp_path / place)
+    assert call(capsys, "list", "--results-dir", results_dir) == (
+        0, f"no studies or jobs in {results_dir}; another place is given with --results-dir\n",
+    )  # fmt: skip
+    code, out = call(capsys, "list", "--results-dir", results_dir, "--json")
+    assert (code, json.loads(out)) == (0, {"results_dir": results_dir, "entries": []})
+
+
+@pytest.mark.parametrize("command", ["status", "best"])
+def test_an_unknown_id_lists_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    job = write_plain_job(tmp_path)
+    code, out = call(capsys, command, "study-x", "--results-dir", str(tmp_path), "--json")
+    assert code == 2
+    assert json.loads(out)["error"] == {
+        "kind": "usage",
+        "message": "there is no study 'study-x'",
+        "where": str(tmp_path),
+        "hint": f"found there: {job}; another place is given with --results-dir",
+    }
+
+
+def test_the_ui_of_an_untracked_study_needs_a_store(
+    study: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["ui", "--results-dir", results_of(study)])
+    assert ended.value.code == 2
+    assert "the newest study was not tracked\n  -> give --tracking-uri" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["status", "best", "ui"])
