@@ -22,6 +22,10 @@ from automl.types import Spec
 __all__ = ["ActionFiles", "plan_space", "read_files", "user_layers"]
 
 _DEFAULT_SPACE = "default"
+# Schemas of TAO carry the blocks of all actions, also of those that the skill does not offer.
+_ACTION_BLOCKS = frozenset(
+    {"distill", "evaluate", "export", "gen_trt_engine", "inference", "prune", "quantize", "retrain"}
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def plan_space(
         },
         close_around_default=request.open_bounds == "around-default",
         managed=managed,
-        foreign=frozenset(skill.actions) - {action.name},
+        foreign=(_ACTION_BLOCKS | set(skill.actions)) - {action.name},
     )
     return build_space(schema, spec, wishes)
 

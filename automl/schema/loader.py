@@ -56,9 +56,9 @@ def load_schema(path: Path) -> ActionSchema:
         )
     reader = _Reader(path)
     reader.read_group("", document["properties"])
+    # The list is written from the flags; where somebody wrote a flag alone, that is a wish as well.
     searched = reader.names(document, "automl_default_parameters")
-    if "automl_default_parameters" not in document:
-        searched = tuple(leaf.name for leaf in reader.leaves.values() if leaf.automl_enabled)
+    searched += tuple(leaf.name for leaf in reader.leaves.values() if leaf.automl_enabled)
     disabled = frozenset(reader.names(document, "automl_disabled_parameters"))
     for name in searched:
         if name not in reader.leaves:

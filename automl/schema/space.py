@@ -72,6 +72,8 @@ class _Builder:
                 self.reasons[name] = f"set by {request.managed[name]}"
             elif name in self.schema.automl_disabled and name not in request.allow_disabled:
                 self.reasons[name] = "disabled by the schema (automl_disabled_parameters)"
+            elif name not in self.wishes and name.partition(".")[0] in request.foreign:
+                self.reasons[name] = f"belongs to the action {name.partition('.')[0]}"
             elif absent is not None:
                 self.leave_out_absent(name, absent)
             else:
@@ -119,6 +121,10 @@ class _Builder:
     def where(self, name: str) -> str:
         return self.wishes[name].where if name in self.wishes else self.schema.where(name)
 
+    def owner(self, name: str) -> str:
+        """The leaf of a dimension: of an element its list, unless the element is a leaf itself."""
+        return name if name in self.leaves else name.partition("[")[0]
+
     def unsearchable(self, name: str, reason: str) -> None:
         """What cannot be closed is refused; of the schema's own list ``around-default`` leaves it out."""
         if self.request.close_around_default and name not in self.wishes:
@@ -132,7 +138,7 @@ class _Builder:
         done = []
         for name, draft in drafts.items():
             closed = draft.closed_around_default() if self.request.close_around_default else draft
-            key = draft.leaf.name.partition("[")[0]
+            key = self.owner(name)
             if closed.is_open:
                 self.leave_open(closed, key)
                 continue
@@ -142,8 +148,8 @@ class _Builder:
                 hint = f"or leave it out with --drop {key}"
                 self.faults.append(Fault(f"has nothing to choose: {bounds}", self.where(key), hint))
                 continue
-            is_auxiliary = name not in self.schema.leaves and key not in self.schema.leaves
-            done.append(replace(final.finished(), prior=self.prior(final, key), auxiliary=is_auxiliary))
+            prior, is_auxiliary = self.prior(final, key), key not in self.schema.leaves
+            done.append(replace(final.finished(), prior=prior, auxiliary=is_auxiliary))
         return done
 
     def leave_open(self, draft: Draft, key: str) -> None:
@@ -200,7 +206,7 @@ class _Builder:
 
     def exclusions(self, parameters: list[Parameter], ties: list[Tie]) -> Iterator[Exclusion]:
         """A reason for every leaf that is not searched, in the order of the schema."""
-        searched = {parameter.name.partition("[")[0] for parameter in parameters}
+        searched = {self.owner(parameter.name) for parameter in parameters}
         tied = {tie.name: f"computed: {tie.expression} ({tie.source})" for tie in ties}
         for leaf in self.schema.leaves.values():
             if leaf.name not in searched:

@@ -26,7 +26,7 @@ def test_leaves_carry_all_that_the_schema_says(tmp_path: Path) -> None:
     x, lr, batch, select = (schema.leaves[n] for n in ("x", "train.lr", "train.batch", "model.select"))
     assert (x.type, x.enum, x.option_weights, x.popular) == (LeafType.CATEGORICAL, ("a", "b"), (1, 3), True)
     assert (lr.minimum, lr.maximum, lr.math_cond) == (0.0, 1.0, (Clause(">", 0.0),))
-    assert (batch.minimum, batch.maximum, batch.automl_enabled) == (1, math.inf, True)
+    assert (batch.minimum, batch.maximum, batch.automl_enabled) == (1, math.inf, None)
     assert (select.depends_on, schema.leaves["model.queries"].is_parent) == (("model.queries",), True)
     assert schema.leaves["train.checkpoint"].nullable
     assert schema.automl_default == ("x", "train.lr")
@@ -35,10 +35,13 @@ def test_leaves_carry_all_that_the_schema_says(tmp_path: Path) -> None:
     assert "automl_disabled_parameters" not in schema.leaves
 
 
-def test_without_a_list_the_flags_of_the_leaves_count(tmp_path: Path) -> None:
-    document = schema_document(toy_properties(), [])
+def test_flags_of_leaves_count_beside_the_list_and_without_it(tmp_path: Path) -> None:
+    properties = toy_properties()
+    properties["train"]["properties"]["clip"]["automl_enabled"] = True
+    document = schema_document(properties, ["train.lr"])
+    assert load(tmp_path, document).automl_default == ("train.lr", "train.clip")
     del document["automl_default_parameters"]
-    assert load(tmp_path, document).automl_default == ("train.lr", "train.momentum", "train.batch")
+    assert load(tmp_path, document).automl_default == ("train.clip",)
 
 
 def test_odd_types_of_the_wild_are_understood(tmp_path: Path) -> None:

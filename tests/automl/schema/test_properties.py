@@ -18,10 +18,13 @@ from automl.schema.sampling import sample_space
 from automl.schema.space import build_space
 from automl.schema.space_files import SpaceRequest, directives_of_flags
 from automl.schema.spec import apply_params
+from automl.schema.ties import spec_params
 from automl.space import SearchSpace
 
 NUMBERS = st.floats(-1e3, 1e3, allow_nan=False).map(lambda x: round(x, 6))
-CONDITIONS = st.sampled_from([None, "> 0.0", ">= 1", "!= 0", "/ 8", "^ 2", "> 0.0 <= 1.0", "< 50"])
+CONDITIONS = st.sampled_from(
+    [None, "> 0.0", ">0", "> 0", ">= 0.0", ">=0", ">= 1", "!= 0", "/ 2", "/ 8", "^ 2", "> 0.0 <= 1.0", "< 50"]
+)
 
 
 @st.composite
@@ -85,6 +88,11 @@ def documents(draw: Any) -> dict[str, Any]:
     if draw(st.booleans()):
         properties["g"] = group(**draw(related()))
         names += ["g.first", "g.second"]
+    if draw(st.booleans()):
+        properties["part"] = leaf(
+            "int", 3, minimum=0, maximum=500, math_cond="/ 2", depends_on=draw(st.sampled_from(names))
+        )
+        names += ["part"]
     return schema_document(properties, names, draw(st.sampled_from([[], ["g"]])))
 
 
@@ -108,10 +116,12 @@ def space_or_none(schema: ActionSchema, request: SpaceRequest) -> SearchSpace | 
 def test_every_sample_is_valid_and_inside_the_space(document: dict[str, Any], seed: int) -> None:
     schema = read(document)
     space = space_or_none(schema, SpaceRequest(close_around_default=True))
+    first = space.defaults() if space else {}
     for params in sample_space(space, 20, seed) if space else ():
         assert all(space[name].contains(value) for name, value in params.items())
-        spec = apply_params(schema.default, params, schema)
+        spec = apply_params(schema.default, spec_params(space, params), schema)
         assert all(get_path(spec, name) is not None for name in params)
+        assert all(tie.low <= get_path(spec, tie.name) <= tie.high for tie in space.ties if params != first)
 
 
 @settings(max_examples=100, deadline=None)
@@ -123,7 +133,7 @@ def test_every_leaf_is_in_or_out_and_a_space_survives_json(document: dict[str, A
         searched = {parameter.name.partition("[")[0] for parameter in space}
         assert searched | {exclusion.name for exclusion in space.excluded} == set(schema.leaves)
         shape = json.loads(json.dumps(space.to_json(), allow_nan=False))
-        assert [p["name"] for p in shape["parameters"]] == [p.name for p in space]
+        assert SearchSpace.from_json(shape) == space
         assert all(math.isfinite(p["low"]) for p in shape["parameters"] if not p["choices"])
 
 

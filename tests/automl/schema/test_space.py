@@ -89,6 +89,47 @@ def test_choices_bools_and_weights(tmp_path: Path) -> None:
     assert space["e"].choices == (("q",), ("v",), ("q", "v"))
 
 
+def test_many_options_are_searched_as_few_subsets(tmp_path: Path) -> None:
+    options = list("abcdefg")
+    found = only(tmp_path, leaf("subset_list", ["a", "b"], enum=options))
+    assert found.choices[:3] == (("a", "b"), ("a",), ("b",))
+    assert found.choices[-1] == tuple(options)
+    assert len(found.choices) == 1 + 7 + 7 + 1
+    assert found.source == "schema; of its subsets the default, single options, all but one, and all"
+
+
+def test_an_element_that_is_a_leaf_of_its_own_is_searched(tmp_path: Path) -> None:
+    weights = {
+        "w": leaf("list", [1.0, 10.0], automl_enabled=False),
+        "w[1]": leaf("float", 10.0, minimum=1.0, maximum=100.0, automl_enabled=True),
+    }
+    space = build(tmp_path, weights, searched=[], spec={"w": [1.0, 10.0]})
+    assert [(p.name, p.default) for p in space] == [("w[1]", 10.0)]
+    assert [e.name for e in space.excluded] == ["w"]
+
+
+def test_what_the_trainer_does_not_use_is_not_searched(tmp_path: Path) -> None:
+    properties = {
+        "lr": leaf("float", 0.5, minimum=0.1, maximum=1.0),
+        "lora": group(rank=leaf("int", 8, minimum=1, maximum=64)),
+        "distill": group(freeze=leaf("bool", True)),
+    }
+    wishes: dict[str, Any] = {
+        "searched": ["lr", "lora.rank", "distill.freeze"],
+        "spec": {"lr": 0.5, "distill": {"freeze": True}},
+        "foreign": frozenset({"distill"}),
+    }
+    space = build(tmp_path, properties, **wishes)
+    reasons = {e.name: e.reason for e in space.excluded}
+    assert [p.name for p in space] == ["lr"]
+    assert reasons["lora.rank"] == "its block lora is not in the spec"
+    assert reasons["distill.freeze"] == "belongs to the action distill"
+    with pytest.raises(
+        SpaceError, match=r"--param:lora.rank: its block lora is not in the spec\n  -> put lora"
+    ):
+        build(tmp_path, properties, params=["lora.rank=1:8"], **wishes)
+
+
 def test_a_list_with_element_bounds_is_searched_by_element(tmp_path: Path) -> None:
     betas = leaf("list_2", [0.9, 0.99], minimum=[0.8, 0.9], maximum=[0.95, 0.999])
     space = build(tmp_path, {"betas": betas})

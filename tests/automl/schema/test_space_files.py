@@ -8,6 +8,7 @@ from automl.errors import SpaceError
 from automl.schema.loader import load_schema
 from automl.schema.space import build_space
 from automl.schema.space_files import read_space_file
+from automl.schema.space_warnings import find_space_warnings
 from automl.space import Condition, SearchSpace
 
 
@@ -63,6 +64,27 @@ def test_extends_is_overruled_field_by_field(tmp_path: Path) -> None:
     assert (space["train.lr"].low, space["train.lr"].high, space["train.lr"].log) == (0.1, 0.2, True)
 
 
+def test_several_bases_count_in_order_and_only_can_be_taken_back(tmp_path: Path) -> None:
+    write(tmp_path, "one", "only: true\nparameters: {train.lr: {high: 0.2}, train.clip: }\n")
+    write(tmp_path, "two", "parameters: {train.lr: {low: 0.1, high: 0.3}}\ndrop: [train.clip]\n")
+    both = write(tmp_path, "both", "extends: [one, two]\n")
+    space = space_of(tmp_path, both)
+    assert [(p.name, p.low, p.high) for p in space] == [("train.lr", 0.1, 0.3)]
+    all_of_it = space_of(tmp_path, write(tmp_path, "all", "extends: [one, two]\nonly: false\n"))
+    assert [p.name for p in all_of_it] == ["train.lr", "train.momentum"]
+
+
+def test_a_file_may_allow_what_the_schema_disables_and_it_is_told(tmp_path: Path) -> None:
+    text = "allow_disabled: [train.frozen]\nparameters: {train.frozen: }\n"
+    space = space_of(tmp_path, write(tmp_path, "base", text))
+    path = write(tmp_path, "top", "extends: base\n")
+    assert space_of(tmp_path, path).parameters == space.parameters
+    mark = "search_spaces/base.yaml; disabled by the schema, allowed by search_spaces/base.yaml"
+    assert space["train.frozen"].source == mark
+    warnings = list(find_space_warnings(space, {}))
+    assert warnings == ["train.frozen is searched although the schema disables it"]
+
+
 def test_conditions_on_searched_and_on_fixed_parameters(tmp_path: Path) -> None:
     path = write(
         tmp_path,
@@ -106,7 +128,7 @@ def test_conditions_and_weights_without_sense_are_refused(tmp_path: Path, text: 
 
 
 def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
-    text = "parametres: {}\nonly: maybe\ndrop: x\n"
+    text = "parametres: {}\nonly: maybe\ndrop: x\nextends: 3\n"
     text += "parameters: {a: {lo: 1, high: big, step: 0}, b: 3, c: {when: [d]}}\n"
     with pytest.raises(SpaceError) as caught:
         read_space_file(write(tmp_path, "bad", text))
@@ -114,6 +136,7 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     assert "bad.yaml:parametres: is not a key of a space file\n  -> did you mean parameters?" in found
     assert "bad.yaml:only: 'maybe' is not true or false" in found
     assert "bad.yaml:drop: 'x' is not a list" in found
+    assert "bad.yaml:extends: 3 is not a name" in found
     assert "bad.yaml:a.lo: is not a field" in found
     assert "bad.yaml:a.high: 'big' does not fit" in found
     assert "bad.yaml:a.step: 0 does not fit" in found
