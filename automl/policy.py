@@ -40,7 +40,9 @@ _OFF = re.compile(
       | (?:turn|switch)(?:ing)?\s+{_ARTICLE}{_SUBJECT}\s+off
       | {_SUBJECT}\s*(?:=|:|\bis|\bset\s+to|\bturned|\bswitched)?\s*(?:off|disabled|false)\b
       | (?:disabl|skip|avoid|bypass|omit)(?:e|p?ing)?\s+{_ARTICLE}{_SUBJECT}
-      | (?:no|without|w/o)\s+{_ARTICLE}{_SUBJECT}
+      | (?:no|without|w/o)\s+(?:need\s+for\s+)?{_ARTICLE}(?:{_SUBJECT}|tuning)
+      | stop\s+(?:using\s+|running\s+)?{_ARTICLE}{_SUBJECT}
+      | {_SUBJECT}\s+(?:is\s+)?not\s+(?:needed|required|wanted|necessary)
       | (?:do\s+not|don['’]?t|never)\s+(?:use|run|do|start|want|enable|need|apply)\s+{_ARTICLE}{_SUBJECT}
       | (?:plain|direct|single|ordinary|normal)\s+(?:model\s+)?train(?:ing)?(?:\s+run)?\b
       | (?:just|simply|only)\s+train\b
@@ -59,12 +61,14 @@ _NEGATION = re.compile(
 _ELSEWHERE_BEFORE = re.compile(
     r"""\b(?:compar(?:e|ed|ing|ison)|versus|vs|against|relative\s+to|than|beats?|baseline|later|afterwards
       |last\s+time|yesterday|previous(?:ly)?|earlier|used\s+to|unless|if|whether|in\s+case
-      |how\s+(?:do|can|to|would)|what\s+does|why)\b""",
+      |how\s+(?:do|can|to|would)|what\s+does|why)\b
+      |^\s*(?:is|are|was|were|does|did|do\s+you|what|when|which)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ELSEWHERE_BEHIND = re.compile(
     r"""^\W*(?:\w+\s+){0,3}?(?:later|afterwards?|next\s+(?:time|week|run)|last\s+(?:time|week|run|year)|yesterday
       |tomorrow|as\s+(?:a|the)\s+(?:baseline|comparison)|baseline|for\s+comparison|was|were|failed)\b
+      |^\s*[=:]?\s*(?:false|no)\b
       |^\s*(?:early\s+stop|prun|logg?|warning|notification|dashboard|track|report)""",
     re.VERBOSE | re.IGNORECASE,
 )

@@ -23,6 +23,12 @@ OFF = [
     "plain training, then evaluate",
     "plain training and report AP",
     "Don't worry, just train it",
+    "stop using AutoML",
+    "there is no need for HPO",
+    "HPO is not needed",
+    "no tuning, please",
+    "Could you disable AutoML?",
+    "train without hyperparameter optimization",
 ]
 ON = [
     "don't disable AutoML",
@@ -45,6 +51,13 @@ ON = [
     "disable AutoML logging",
     "disable AutoML's early stopping",
     "there is no HPO baseline yet, make one",
+    "is there no HPO in this?",
+    "do you support no HPO?",
+    "run it with automl disabled = false",
+    "AutoML should not be disabled",
+    "there is no reason to skip AutoML",
+    "no need to disable AutoML",
+    "keep AutoML on, do not disable it",
 ]
 
 
