@@ -1,4 +1,4 @@
-"""One training step and one evaluation step of the full default spec (Swin-T, 1408 x 1600 grid, 256 x 704 image).
+"""One training and one evaluation step of the full default spec: Swin-T, 1408 x 1600 grid, 256 x 704 image.
 
     KITTI_SAMPLE_DIR=... python benchmarks/full_spec_step.py
 
@@ -60,9 +60,8 @@ def main() -> None:
             for key, value in open_split(spec, spec.dataset.train_dataset, augment=True)[0].items()
         }
         batch["inputs"] = {key: [value] for key, value in batch["inputs"][0].items()}
-        print(
-            f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {peak_gib():.1f} GiB before the step"
-        )
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        print(f"{parameters / 1e6:.1f} M parameters, {peak_gib():.1f} GiB before the step")
 
         started = time.perf_counter()
         losses = model(**model.data_preprocessor(batch, training=True), mode="loss")

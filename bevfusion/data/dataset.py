@@ -156,8 +156,8 @@ class FusionDataset(Dataset):
         )
 
     def _metainfo(self, frame: Frame, camera: Camera) -> dict[str, Any]:
-        # KITTI's projection holds the offset of the colour camera in its fourth column. Rays start from that camera,
-        # so the way back must undo the whole projection, not the rotation and the intrinsics alone.
+        # KITTI's projection holds the offset of the colour camera in its fourth column. Rays start from that
+        # camera, so the way back must undo the whole projection, not the rotation and the intrinsics alone.
         intrinsics = np.eye(4)
         intrinsics[:3, :3] = camera.cam2img[:3, :3]
         matrices = {

@@ -63,4 +63,3 @@ def test_tiny_profile_leaves_what_the_quick_space_searches_at_the_default():
     assert len(searched) == 5
     for name in searched:
         assert reduce(getitem, name.split("."), tiny) == reduce(getitem, name.split("."), default), name
-
