@@ -2,9 +2,9 @@
 
     KITTI_SAMPLE_DIR=... python benchmarks/overfit_kitti.py [--epochs 30]
 
-Prints AP11 on the frames it was trained on. If any frame, matrix or box convention were wrong, real boxes could
-not be reproduced to an overlap of one half. Each frame is laid down several times, because KITTI's rule samples
-at 41 recall points and cannot reach 100 with fewer labels.
+Prints AP11 on the frames it was trained on. If any frame, matrix or box convention were wrong, real boxes
+could not be reproduced to an overlap of one half. Each frame is laid down several times, because KITTI's rule
+samples at 41 recall points and cannot reach 100 with fewer labels.
 """
 
 from __future__ import annotations

@@ -107,10 +107,10 @@ class TrainSpec:
     pretrained_checkpoint: str | None = leaf(None, "Checkpoint whose weights the training starts from.")
     norm_momentum: float | None = leaf(
         None,
-        "Least momentum of every batch norm; null takes 20 / (steps of the training). A norm_cfg that says more"
-        " is kept. The default of 0.01 remembers some hundred steps, so in a short training the running averages"
-        " lag behind the weights: it would score near zero though it has learned, and early stopping would be"
-        " blind.",
+        "Least momentum of every batch norm; null takes 20 / (steps of the training). A norm_cfg that says"
+        " more is kept. The default of 0.01 remembers some hundred steps, so in a short training the running"
+        " averages lag behind the weights: it would score near zero though it has learned, and early stopping"
+        " would be blind.",
         low=0.001,
         high=1.0,
         log=True,
