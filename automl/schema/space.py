@@ -51,10 +51,10 @@ class _Builder:
         self.formulas: dict[str, str] = {}
 
     def build(self) -> SearchSpace:
+        is_misread = bool(self.faults)  # what was said wrongly would only make more faults further on
         drafts = self.drafts()
-        parameters, ties = (
-            ([], []) if self.faults else self.finish(self.closed(part_related(drafts, self.spec)))
-        )
+        closed = [] if is_misread else self.closed(part_related(drafts, self.spec))
+        parameters, ties = ([], []) if self.faults else self.finish(closed)
         if not parameters and not self.faults:
             self.faults.append(self.emptiness())
         if self.faults:
