@@ -50,8 +50,7 @@ def lay_out(sample: Path, root: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(sample / "training" / folder / f"{frame}{suffix}", target)
     (root / "ImageSets").mkdir()
-    for split in ("train", "val"):
-        (root / "ImageSets" / f"{split}.txt").write_text("\n".join(numbers) + "\n")
+    (root / "ImageSets" / "train.txt").write_text("\n".join(numbers) + "\n")
 
 
 def write_spec(root: Path, out: Path, epochs: int) -> Path:
@@ -60,7 +59,7 @@ def write_spec(root: Path, out: Path, epochs: int) -> Path:
     spec["results_dir"] = str(out)
     spec["dataset"] |= {"root_dir": str(root), "augmentation": STILL}
     for part in ("train", "val"):
-        spec["dataset"][f"{part}_dataset"]["ann_file"] = str(root / f"kitti_person_infos_{part}.pkl")
+        spec["dataset"][f"{part}_dataset"]["ann_file"] = str(root / "kitti_person_infos_train.pkl")
     spec["train"] = {"num_epochs": epochs, "validation_interval": 5, "logging_interval": 1000}
     spec["train"]["optimizer"] = {"lr": 3e-3}
     out.mkdir(parents=True)
