@@ -46,7 +46,7 @@ class ProgressHook(Hook):
     ) -> None:
         """Remember the step's loss for the epoch's mean."""
         if outputs and "loss" in outputs:
-            self._losses.append(float(outputs["loss"]))
+            self._losses.append(outputs["loss"].item())
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Finish an epoch that has no validation."""
