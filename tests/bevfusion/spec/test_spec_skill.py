@@ -46,14 +46,14 @@ def test_curated_space_stays_inside_the_schema_and_holds_the_default(path):
     disabled = set(action_schema("train")["automl_disabled_parameters"])
     for name, wish in space["parameters"].items():
         node = node_at("train", name)
-        assert name not in disabled
+        assert name not in disabled or name in space.get("allow_disabled", ())
+        assert wish["comment"].startswith("AP11, ")
         assert wish["comment"].count("Cost:") == 1
-        values = wish.get("choices") or [wish["low"], wish["high"]]
-        assert all(
-            node["minimum"] <= value <= node["maximum"] for value in values if not isinstance(value, bool)
-        )
-        if node["default"] is not None and "choices" not in wish:
-            assert wish["low"] <= node["default"] <= wish["high"]
+        if "choices" not in wish:
+            assert node["minimum"] <= wish["low"] < wish["high"] <= node["maximum"]
+            assert node["default"] is None or wish["low"] <= node["default"] <= wish["high"]
+        elif not isinstance(node["default"], bool):
+            assert node["default"] in wish["choices"]
 
 
 def test_tiny_profile_leaves_what_the_quick_space_searches_at_the_default():
