@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup  ## small synthetic data set, conversion, study, leaderboard
 	@test -d $(DEMO)/data || $(BIN)/bevfusion demo_data --out $(DEMO)/data --frames $(DEMO_FRAMES)
-	@test -f $(DEMO)/data/kitti_person_infos_train.pkl || \
+	@ls $(DEMO)/results/dataset_convert-*/kitti_person_infos_train.pkl >/dev/null 2>&1 || \
 		$(BIN)/automl run --action dataset_convert --data $(DEMO)/data --results-dir $(DEMO)/results
 	@$(BIN)/automl run --model bevfusion --profile tiny --space quick --data $(DEMO)/data \
 		--trials $(DEMO_TRIALS) --seed 1 --results-dir $(DEMO)/results --yes
