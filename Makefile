@@ -7,6 +7,10 @@ DEMO := demo
 DEMO_FRAMES ?= 300
 DEMO_TRIALS ?= 8
 
+# The installation leaves compiling to the first import. Where nothing may be written then, every process would
+# compile mmdet3d anew: 10 s a trial.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow check format schemas bench clean
 
