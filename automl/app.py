@@ -12,13 +12,14 @@ from typing import Any
 from automl.controller import Ports, StudyPlan, run_study
 from automl.errors import AutomlError, DataError, EnvironmentUnusableError, ExitCode, SpecError, TrialError
 from automl.planning import Plan, make_plan
-from automl.ports import EarlyStopper, FinalCheck, Scheduler, Searcher, Tracker, TrialFailedError
+from automl.ports import FinalCheck, Launch, Scheduler, Strategy, Tracker, TrialFailedError
 from automl.provenance import fingerprint_files, installed_versions, source_revision
 from automl.request import RunRequest
 from automl.schema.documents import read_yaml_mapping
 from automl.schema.paths import get_path, with_path
 from automl.search.fixed import DefaultOnly
-from automl.search.rungs import NeverStopper, SuccessiveHalving
+from automl.search.paced import FullLength, PacedSearch
+from automl.search.rungs import SuccessiveHalving
 from automl.skills import SkillAction
 from automl.study.job import read_job, write_job
 from automl.study.state import DEFAULT_TRIAL
@@ -31,7 +32,6 @@ from automl.types import (
     Cause,
     Direction,
     Metric,
-    Params,
     Report,
     Spec,
     StudySheet,
@@ -97,8 +97,7 @@ def _train(plan: Plan, recipe: TrainerRecipe, watchers: Sequence[Tracker]) -> Ou
     asked = {"plan": plan.to_json(), "seed": plan.request.seed, "versions": installed_versions()}
     folder.write_sheet(sheet, asked)
     ports = Ports(
-        searcher=_searcher(plan),
-        stopper=_stopper(plan),
+        strategy=_strategy(plan),
         scheduler=_scheduler(plan),
         trackers=(*watchers, _mlflow(plan)),
         final_check=_final_check(plan, folder),
@@ -123,7 +122,7 @@ def _act(plan: Plan, recipe: TrainerRecipe, watchers: Sequence[Tracker]) -> Outc
     for tracker in trackers:
         tracker.study_started(_sheet(plan, folder))
         tracker.trial_started(record)
-    job = recipe(trial.root)
+    job = recipe(Launch(DEFAULT_TRIAL, trial.root))
     failure: TrialFailedError | None = None
     try:
         while (report := job.next_report()) is not None:
@@ -162,7 +161,14 @@ def _error(cause: Cause, evidence: str, trial: TrialFolder) -> AutomlError:
 
 def _recipe(plan: Plan, action: SkillAction) -> TrainerRecipe:
     metric = plan.metric.name if plan.metric else ""
-    return TrainerRecipe(action.command, plan.skill.root, metric, plan.resources.cpus_per_trial)
+    resume = {*action.keys_filled_by("resume_model"), *filter(None, [action.keys.resume])}
+    return TrainerRecipe(
+        action.command,
+        plan.skill.root,
+        metric,
+        plan.resources.cpus_per_trial,
+        resume_keys=tuple(sorted(resume)),
+    )
 
 
 def _sheet(plan: Plan, folder: StudyFolder) -> StudySheet:
@@ -187,12 +193,15 @@ def _sheet(plan: Plan, folder: StudyFolder) -> StudySheet:
     )
 
 
-def _trial_spec(plan: Plan, params: Params, folder: TrialFolder) -> Spec:
-    """A trial's whole spec; ``--seed`` moves the training's own seed, alike for all trials of a study."""
+def _trial_spec(plan: Plan, record: TrialRecord, folder: TrialFolder) -> Spec:
+    """A trial's whole spec.
+
+    ``--seed`` moves the training's own seed, alike for all trials of a study; a repeat moves it further.
+    """
     own: dict[Any, Any] = {plan.keys.results_dir: str(folder.root)}
     if plan.keys.seed and isinstance(seed := get_path(plan.spec, plan.keys.seed), int):
-        own[plan.keys.seed] = seed + plan.request.seed
-    return _put(plan.trial_spec(params), own)
+        own[plan.keys.seed] = seed + plan.request.seed + record.seed
+    return _put(plan.trial_spec(record.params), own)
 
 
 def _put(spec: Spec, values: Mapping[Any, Any]) -> Spec:
@@ -203,21 +212,19 @@ def _put(spec: Spec, values: Mapping[Any, Any]) -> Spec:
     return spec
 
 
-def _searcher(plan: Plan) -> Searcher:
+def _strategy(plan: Plan) -> Strategy:
     if not plan.is_study:
         return DefaultOnly()
     from automl.adapters.optuna_search import OptunaSearcher  # noqa: PLC0415 - a plain action needs no Optuna
 
-    direction = (plan.metric or _UNRANKED).direction
-    return OptunaSearcher(
-        plan.space, sampler=plan.algorithm.name, direction=direction, seed=plan.request.seed
+    metric = plan.metric or _UNRANKED
+    searcher = OptunaSearcher(
+        plan.space, sampler=plan.algorithm.name, direction=metric.direction, seed=plan.request.seed
     )
-
-
-def _stopper(plan: Plan) -> EarlyStopper:
-    if plan.algorithm.name != "asha" or plan.metric is None:
-        return NeverStopper()
-    return SuccessiveHalving(plan.metric, plan.budget.max_epochs, spared=frozenset({DEFAULT_TRIAL}))
+    if plan.algorithm.name != "asha":
+        return PacedSearch(searcher, FullLength())
+    rungs = SuccessiveHalving(metric, plan.budget.max_epochs, spared=frozenset({DEFAULT_TRIAL}))
+    return PacedSearch(searcher, rungs)
 
 
 def _scheduler(plan: Plan) -> Scheduler:

@@ -1,27 +1,30 @@
 """Runs one study: asks for trials, records what happens, spends the budget, names the winner.
 
-Knows only the ports. The same code runs a search with Ray and Optuna, a plain training, and the tests.
+Knows only the ports. The same code runs a search with Ray and Optuna, a plain training, and the tests; and it
+begins a study or goes on with one: whatever the events of the past say is told to the strategy first.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from automl.errors import SpecError
 from automl.ports import (
-    EarlyStopper,
+    Decision,
     FinalCheck,
     JobFactory,
+    Launch,
+    Promotion,
+    Proposal,
     Scheduler,
-    Searcher,
+    Strategy,
     Tracker,
     TrialFailedError,
+    Wait,
 )
 from automl.study.events import (
     EpochReported,
@@ -31,14 +34,19 @@ from automl.study.events import (
     StudyStarted,
     TrialEnded,
     TrialPaused,
+    TrialQueued,
     TrialStarted,
     TrialSuggested,
+    read_events,
 )
+from automl.study.keeping import CheckpointKeeper, write_best, write_best_metrics
+from automl.study.spending import Spending
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
 from automl.study.store import StudyFolder, process_start
 from automl.study.summary import make_verdict, summarize
-from automl.trials.folder import TrialFolder, write_atomically
-from automl.types import Cause, Params, Report, Resources, Spec, StudySheet, TrialId, TrialRecord, TrialState
+from automl.study.treatments import may_retry
+from automl.trials.folder import TrialFolder
+from automl.types import Cause, Report, Resources, Spec, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["Ports", "StudyPlan", "run_study"]
 
@@ -52,13 +60,13 @@ class StudyPlan:
     Attributes:
         sheet: what identifies the study.
         resources: the shape of a trial.
-        make_spec: a trial's parameters and folder to its whole spec; raises SpecError for a contradiction.
+        make_spec: a trial and its folder to its whole spec; raises SpecError for a contradiction.
         make_job: starts the trainer of a prepared folder.
     """
 
     sheet: StudySheet
     resources: Resources
-    make_spec: Callable[[Params, TrialFolder], Spec]
+    make_spec: Callable[[TrialRecord, TrialFolder], Spec]
     make_job: JobFactory
 
 
@@ -70,25 +78,27 @@ class Ports:
         final_check: measures winner and default on frames that tuning never read; None when there are none.
     """
 
-    searcher: Searcher
-    stopper: EarlyStopper
+    strategy: Strategy
     scheduler: Scheduler
     trackers: Sequence[Tracker] = ()
     final_check: FinalCheck | None = None
 
 
 def run_study(plan: StudyPlan, ports: Ports) -> StudyState:
-    """Run a study to its end and name the winner.
+    """Run a study to its end and name the winner; one that was interrupted goes on where it was.
 
     Returns:
         The final state; its incumbent is None when no trial produced a score.
 
     Raises:
         KeyboardInterrupt: the user ended it; all trials were stopped and the state recorded before.
+        StudyError: the events of the past are damaged.
     """
     folder = StudyFolder(plan.sheet.root)
+    past = list(read_events(folder.events)) if folder.events.exists() else []
     with EventLog(folder.events) as log:
         study = _Study(plan, ports, folder, log)
+        study.replay(past)
         study.start()
         try:
             ports.scheduler.run(study, plan.make_job)
@@ -107,37 +117,51 @@ class _Study:
         self._ports = ports
         self._folder = folder
         self._log = log
-        self._budget = plan.sheet.budget
+        self._waiting: deque[TrialId] = deque()
+        self._running: set[TrialId] = set()
         self._stopping: dict[TrialId, Cause] = {}
-        self._kept: TrialId | None = None
-        self._deadline = time.monotonic() + (self._budget.time_s or float("inf")) * (
-            1 - _KEPT_BACK_FOR_FINALS if ports.final_check else 1
-        )
         self.state = StudyState(plan.sheet.metric)
+        self._checkpoints = CheckpointKeeper(folder, plan.sheet.metric)
+        self._spending = Spending(
+            plan.sheet.budget,
+            plan.resources,
+            self.state,
+            kept_back=_KEPT_BACK_FOR_FINALS if ports.final_check else 0.0,
+        )
+
+    def replay(self, past: Iterable[tuple[float, Event]]) -> None:
+        """Take in what happened before this controller; nothing is written."""
+        for at, event in past:
+            self._take_in(event, at)
+            if isinstance(event, TrialEnded):
+                self._checkpoints.after_end(self.state.records[event.trial])
 
     def start(self) -> None:
-        """Announce the study."""
+        """Announce the study, and queue the trials that lost their controller."""
         pid = os.getpid()
         self._record(StudyStarted(pid, process_start(pid) or 0))
         for tracker in self._ports.trackers:
             tracker.study_started(self._plan.sheet)
+        for record in list(self.state.records.values()):
+            is_interrupted = record.state is TrialState.PAUSED and record.cause is Cause.USER
+            if record.state is TrialState.RUNNING or is_interrupted:
+                self._queue(record.id, "the study goes on")
+            elif record.state is TrialState.QUEUED:
+                self._waiting.append(record.id)
 
-    def next_trial(self) -> tuple[TrialId, Path] | None:
-        """Id and prepared folder of the next trial; None when budget or space are exhausted."""
-        while len(self.state.records) < self._budget.trials and not self._is_spent():
-            trial = TrialId(str(len(self.state.records)))
-            params = self._ports.searcher.suggest(trial)
-            if params is None:
-                return None
-            self._record(TrialSuggested(trial, params))
-            folder = self._folder.trial(trial)
-            try:
-                folder.write_spec(self._plan.make_spec(params, folder))
-            except SpecError as error:
-                self._end(trial, TrialState.FAILED, Cause.BAD_SPEC, str(error))
-                continue
-            return trial, folder.root
-        return None
+    def next_trial(self) -> Launch | Wait | None:
+        """The next trial to start or to go on with; None when there is nothing more to run, ever."""
+        while not self._spending.is_spent():
+            if self._waiting:
+                trial = self._waiting.popleft()
+            elif (chosen := self._choose()) is not None:
+                trial = chosen
+            else:
+                break
+            if launch := self._prepare(self.state.records[trial]):
+                self._running.add(trial)
+                return launch
+        return Wait.WAIT if self._running else None
 
     def on_start(self, trial: TrialId) -> None:
         """The trial got its resources."""
@@ -146,31 +170,35 @@ class _Study:
             tracker.trial_started(self.state.records[trial])
 
     def on_report(self, trial: TrialId, report: Report) -> bool:
-        """Record one epoch; True asks the scheduler to stop the trial."""
-        self._record(EpochReported(trial, report))
-        self._ports.searcher.observe(trial, report)
+        """Record one epoch; True asks the scheduler to stop the trial, for good or for now."""
+        decision = self._record(EpochReported(trial, report))
         for tracker in self._ports.trackers:
             tracker.trial_reported(trial, report)
-        self._keep_checkpoints(self.state.records[trial])
-        is_hopeless = self._ports.stopper.should_stop(trial, report)
-        if self._is_spent():
+        self._checkpoints.after_report(self.state.records[trial])
+        if self._spending.is_spent():
             self._stopping.setdefault(trial, Cause.BUDGET)
-        elif is_hopeless:
-            self._stopping.setdefault(trial, Cause.EARLY_STOPPED)
+        elif decision is not Decision.CONTINUE:
+            cause = Cause.RUNG if decision is Decision.PAUSE else Cause.EARLY_STOPPED
+            self._stopping.setdefault(trial, cause)
         return trial in self._stopping
 
     def on_end(self, trial: TrialId, failure: Exception | None) -> None:
         """The trial's process is gone."""
-        if self._stopping.get(trial) is Cause.USER:
-            self._record(TrialPaused(trial))
-            return
-        state, cause = self._outcome(self.state.records[trial], failure)
+        self._running.discard(trial)
+        record, asked = self.state.records[trial], self._stopping.pop(trial, Cause.NONE)
         evidence = getattr(failure, "evidence", str(failure)) if failure else ""
+        if asked is Cause.USER or (asked is Cause.RUNG and failure is None):
+            self._record(TrialPaused(trial, asked))
+            return
+        state, cause = self._outcome(record, failure, asked)
+        if state is TrialState.FAILED and asked is Cause.NONE and may_retry(record, cause):
+            self._queue(trial, f"tried again after {cause}", failure=cause, evidence=evidence)
+            return
         self._end(trial, state, cause, evidence)
 
     def should_stop(self) -> bool:
         """Whether the budget is spent; what runs then is stopped for that reason."""
-        if not self._is_spent():
+        if not self._spending.is_spent():
             return False
         self._stop_running(Cause.BUDGET)
         return True
@@ -180,7 +208,8 @@ class _Study:
         self._stop_running(Cause.USER)
 
     def conclude(self) -> None:
-        """Name the winner, check it on the test part, and close the study."""
+        """End what waits, name the winner, check it on the test part, and close the study."""
+        self._end_waiting()
         default = self.state.records.get(DEFAULT_TRIAL)
         winner = self.state.incumbent
         if winner is None and default is not None and default.state is TrialState.SUCCEEDED:
@@ -188,106 +217,115 @@ class _Study:
         if winner is None:
             self.finish(Phase.FAILED)
             return
-        self._write_best(winner)
+        metric = self._plan.sheet.metric
+        write_best(self._folder, metric, winner)
         if not self._plan.sheet.is_search:
             self.finish(Phase.FINISHED)
             return
         finalists = {record.id: record for record in (default, winner) if record and record.value is not None}
         test = self._ports.final_check(list(finalists.values())) if self._ports.final_check else {}
-        verdict = make_verdict(self._plan.sheet.metric, default, winner, test)
-        self._write_metrics(winner, test.get(winner.id))
+        verdict = make_verdict(metric, default, winner, test)
+        write_best_metrics(self._folder, metric, winner, test.get(winner.id))
         self.finish(Phase.FINISHED, verdict)
 
     def finish(self, phase: Phase, verdict: dict[str, object] | None = None) -> None:
         """Record the last event and tell the trackers."""
         self._record(StudyEnded(phase.value, verdict))
         summary = summarize(self._folder, self.state)
-        kept = [record for record in self.state.records.values() if self._is_kept(record.id)]
+        kept = [record for record in self.state.records.values() if self._checkpoints.is_kept(record.id)]
         for tracker in self._ports.trackers:
             tracker.study_ended(summary, kept)
 
-    def _record(self, event: Event) -> None:
-        self.state.apply(event, self._log.append(event))
+    def _choose(self) -> TrialId | None:
+        """Ask the strategy for a new trial or a promotion and record it."""
+        trial = TrialId(str(len(self.state.records)))
+        is_full = self._spending.has_all_trials()
+        match self._ports.strategy.propose(trial, is_full=is_full):
+            case Promotion(trial=paused, reason=reason):
+                self._record(TrialQueued(paused, reason))
+                return paused
+            case Proposal() as new:
+                self._record(TrialSuggested(trial, new.params, new.origin, new.seed, new.role, new.reason))
+                return trial
+            case _:
+                return None
+
+    def _prepare(self, record: TrialRecord) -> Launch | None:
+        """The trial's folder, ready for its trainer; None when its spec cannot be made."""
+        folder = self._folder.trial(record.id)
+        try:
+            if not folder.spec.exists():
+                folder.write_spec(self._plan.make_spec(record, folder))
+        except SpecError as error:
+            self._end(record.id, TrialState.FAILED, Cause.BAD_SPEC, str(error))
+            return None
+        if record.origin and not folder.list_checkpoints():
+            self._lay_origin(record, folder)
+        folder.stop_request.unlink(missing_ok=True)
+        return Launch(record.id, folder.root, record.epochs)
+
+    def _lay_origin(self, record: TrialRecord, folder: TrialFolder) -> None:
+        """Copy the checkpoint that a trial begins with into its own folder."""
+        assert record.origin is not None
+        if source := self._folder.trial(record.origin.trial).find_checkpoint(record.origin.epoch):
+            folder.checkpoints.mkdir(exist_ok=True)
+            shutil.copyfile(source, folder.checkpoints / source.name)
+
+    def _take_in(self, event: Event, at: float) -> Decision:
+        """The one way of an event into state and strategy, whether it happens now or did long ago."""
+        self.state.apply(event, at)
+        strategy = self._ports.strategy
+        match event:
+            case TrialSuggested():
+                strategy.on_suggested(self.state.records[event.trial])
+            case EpochReported():
+                return strategy.on_report(event.trial, event.report)
+            case TrialPaused(cause=Cause.RUNG):
+                strategy.on_paused(self.state.records[event.trial])
+            case TrialQueued():
+                strategy.on_queued(self.state.records[event.trial])
+            case TrialEnded():
+                strategy.on_ended(self.state.records[event.trial])
+        return Decision.CONTINUE
+
+    def _record(self, event: Event) -> Decision:
+        return self._take_in(event, self._log.append(event))
+
+    def _queue(self, trial: TrialId, reason: str, *, failure: Cause = Cause.NONE, evidence: str = "") -> None:
+        self._record(TrialQueued(trial, reason, failure, evidence))
+        self._waiting.append(trial)
 
     def _stop_running(self, cause: Cause) -> None:
-        for record in self.state.records.values():
-            if not record.state.is_final:
-                self._stopping.setdefault(record.id, cause)
+        for trial in self._running:
+            self._stopping.setdefault(trial, cause)
 
-    def _is_spent(self) -> bool:
-        budget = self._budget
-        return (
-            (budget.epochs is not None and self.state.epochs_total >= budget.epochs)
-            or (budget.gpu_hours is not None and self._gpu_seconds() / 3600 >= budget.gpu_hours)
-            or time.monotonic() >= self._deadline
-        )
-
-    def _gpu_seconds(self) -> float:
-        gpus = self._plan.resources.gpus_per_trial * self._plan.resources.nodes_per_trial
-        running = [r for r in self.state.records.values() if r.state is TrialState.RUNNING]
-        return gpus * (self.state.trial_seconds + sum(time.time() - (r.started_at or 0.0) for r in running))
-
-    def _outcome(self, record: TrialRecord, failure: Exception | None) -> tuple[TrialState, Cause]:
+    def _outcome(
+        self, record: TrialRecord, failure: Exception | None, asked: Cause
+    ) -> tuple[TrialState, Cause]:
         if isinstance(failure, TrialFailedError):
             return TrialState.FAILED, failure.cause
         if failure is not None:
             return TrialState.FAILED, Cause.INFRASTRUCTURE
-        cause = self._stopping.pop(record.id, Cause.NONE)
-        if cause is Cause.EARLY_STOPPED:
-            return TrialState.PRUNED, cause
-        if cause is not Cause.NONE and record.epochs < self._budget.max_epochs:
-            return TrialState.CANCELLED, cause
+        if asked is Cause.EARLY_STOPPED:
+            return TrialState.PRUNED, asked
+        if asked is not Cause.NONE and record.epochs < self._plan.sheet.budget.max_epochs:
+            return TrialState.CANCELLED, asked
         if record.value is None and self._plan.sheet.is_search:
             return TrialState.FAILED, Cause.NO_METRIC
         return TrialState.SUCCEEDED, Cause.NONE
 
+    def _end_waiting(self) -> None:
+        """Paused trials that were never promoted lost; queued ones found no budget any more."""
+        for record in list(self.state.records.values()):
+            if record.state is TrialState.PAUSED:
+                self._end(record.id, TrialState.PRUNED, Cause.EARLY_STOPPED)
+            elif record.state is TrialState.QUEUED:
+                self._end(record.id, TrialState.CANCELLED, Cause.BUDGET)
+
     def _end(self, trial: TrialId, state: TrialState, cause: Cause, evidence: str = "") -> None:
         self._record(TrialEnded(trial, state, cause, evidence))
         record = self.state.records[trial]
-        self._ports.searcher.tell(record)
+        self._checkpoints.after_end(record)
         incumbent = self.state.incumbent
-        self._drop_checkpoints(record)
         for tracker in self._ports.trackers:
             tracker.trial_ended(record, is_incumbent=incumbent is not None and incumbent.id == trial)
-
-    def _keep_checkpoints(self, record: TrialRecord) -> None:
-        """While a trial runs: its best epoch, for the winner, and its newest, to go on from."""
-        folder = self._folder.trial(record.id)
-        checkpoints = folder.list_checkpoints()
-        if checkpoints:
-            folder.keep_checkpoints({checkpoints[-1].epoch, record.best_epoch or 0})
-
-    def _drop_checkpoints(self, record: TrialRecord) -> None:
-        """Once a trial is final: its best epoch if it is the default or the best so far, else nothing."""
-        beaten = self.state.records.get(self._kept) if self._kept else None
-        if record.value is not None and record.state is not TrialState.FAILED:
-            is_better = self._plan.sheet.metric.is_better(record.value, beaten.value if beaten else None)
-            self._kept = record.id if is_better else self._kept
-        for final in (record, beaten):
-            if final is not None:
-                epochs = {final.best_epoch} if self._is_kept(final.id) and final.best_epoch else set()
-                self._folder.trial(final.id).keep_checkpoints(epochs)
-
-    def _is_kept(self, trial: TrialId) -> bool:
-        return trial in {self._kept, DEFAULT_TRIAL}
-
-    def _write_best(self, winner: TrialRecord) -> None:
-        trial = self._folder.trial(winner.id)
-        self._folder.best.mkdir(exist_ok=True)
-        shutil.copyfile(trial.spec, self._folder.best / "spec.yaml")
-        if checkpoint := trial.find_checkpoint(winner.best_epoch):
-            shutil.copyfile(checkpoint, self._folder.best / f"checkpoint{checkpoint.suffix}")
-        self._write_metrics(winner, None)
-
-    def _write_metrics(self, winner: TrialRecord, test: float | None) -> None:
-        metric = self._plan.sheet.metric
-        best = metric.best(winner.reports)
-        metrics = {
-            "trial": winner.id,
-            "epoch": winner.best_epoch,
-            "metric": metric.name,
-            "value": winner.value,
-            "test": test,
-            "kpi": dict(best.kpi) if best else {},
-        }
-        write_atomically(self._folder.best / "metrics.json", json.dumps(metrics, indent=2) + "\n")

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
 from automl.errors import TrialError
-from automl.types import Cause, Params, Report, StudySheet, TrialId, TrialRecord
+from automl.types import Cause, Origin, Params, Report, Role, StudySheet, TrialId, TrialRecord
 
 __all__ = [
-    "EarlyStopper",
+    "Decision",
     "FinalCheck",
     "JobFactory",
+    "Launch",
+    "Pacer",
+    "Promotion",
+    "Proposal",
     "Scheduler",
     "Searcher",
+    "Strategy",
     "StudyDriver",
     "Tracker",
     "TrialFailedError",
     "TrialJob",
+    "Wait",
 ]
 
 
@@ -39,8 +47,81 @@ class TrialFailedError(TrialError):
         return type(self), (self.cause, self.evidence)
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A new trial.
+
+    Attributes:
+        params: searched parameters.
+        origin: another trial's checkpoint to begin from.
+        seed: added to the study's training seed.
+        role: what the trial is for.
+        reason: why it is worth a trial, in words.
+    """
+
+    params: Params
+    origin: Origin | None = None
+    seed: int = 0
+    role: Role = Role.SEARCH
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A paused trial goes on from its checkpoint."""
+
+    trial: TrialId
+    reason: str = ""
+
+
+class Wait(Enum):
+    """Nothing to start before a running trial reports or ends."""
+
+    WAIT = auto()
+
+
+class Decision(Enum):
+    """What becomes of a trial after an epoch."""
+
+    CONTINUE = auto()
+    PAUSE = auto()
+    STOP = auto()
+
+
+class Strategy(Protocol):
+    """Decides what to train next and how far; a study's whole intelligence.
+
+    Called from one thread only. It is a function of its seed and of what it was told through the ``on_``
+    methods: telling the events of the past to a new one, in their order, makes it go on as if nothing had
+    happened. So `propose` itself leaves no trace that a later proposal depends on.
+    """
+
+    def propose(self, trial: TrialId, *, is_full: bool) -> Proposal | Promotion | Wait | None:
+        """The next thing to start; None when there is nothing more.
+
+        Args:
+            trial: id that a new trial would have.
+            is_full: the budget has no further trial; repeats, continuations and promotions are still welcome.
+        """
+
+    def on_suggested(self, record: TrialRecord) -> None:
+        """A trial exists, whoever proposed it."""
+
+    def on_report(self, trial: TrialId, report: Report) -> Decision:
+        """Take in one epoch and say what becomes of the trial."""
+
+    def on_paused(self, record: TrialRecord) -> None:
+        """A trial gave its resources back after a `Decision.PAUSE`."""
+
+    def on_queued(self, record: TrialRecord) -> None:
+        """A trial that had begun waits for resources again; promoted, or tried once more."""
+
+    def on_ended(self, record: TrialRecord) -> None:
+        """Take in a trial that reached a final state."""
+
+
 class Searcher(Protocol):
-    """Proposes parameters and learns from results.
+    """Proposes parameters and learns from results; the half of a strategy that knows nothing of epochs' cost.
 
     Called from one thread only. The same history in the same order gives the same proposals.
     """
@@ -48,18 +129,54 @@ class Searcher(Protocol):
     def suggest(self, trial: TrialId) -> Params | None:
         """Parameters for a new trial, or None when the space is exhausted."""
 
+    def adopt(self, record: TrialRecord) -> None:
+        """Take in that a trial exists; one that was not suggested here is counted among the running."""
+
     def observe(self, trial: TrialId, report: Report) -> None:
         """Take in one epoch of a running trial."""
 
     def tell(self, record: TrialRecord) -> None:
-        """Take in a trial that reached a final state, whoever proposed its parameters."""
+        """Take in a trial that is paused or final, whoever proposed its parameters.
+
+        A trial that was paused is told again when it ends; the later telling replaces the earlier.
+        """
 
 
-class EarlyStopper(Protocol):
-    """Says after each epoch whether a trial is worth going on with."""
+class Pacer(Protocol):
+    """Says how far each trial trains; the half of a strategy that knows nothing of parameters."""
 
-    def should_stop(self, trial: TrialId, report: Report) -> bool:
-        """Whether the trial is hopeless among those seen so far; called once per report, in order."""
+    def has_room(self) -> bool:
+        """Whether a new trial may start now."""
+
+    def next_promotion(self) -> Promotion | None:
+        """The paused trial that deserves to go on, if any; leaves no trace."""
+
+    def on_suggested(self, record: TrialRecord) -> None:
+        """A trial exists."""
+
+    def on_report(self, trial: TrialId, report: Report) -> Decision:
+        """What becomes of the trial after this epoch; called once per report, in order."""
+
+    def on_queued(self, record: TrialRecord) -> None:
+        """A trial goes on."""
+
+    def on_ended(self, record: TrialRecord) -> None:
+        """A trial is final."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a worker needs to start a trial, or to go on with one.
+
+    Attributes:
+        trial: its id.
+        folder: its folder, ``spec.yaml`` written.
+        epochs: epochs that the study knows of; what the trainer reported beyond them is reported again.
+    """
+
+    trial: TrialId
+    folder: Path
+    epochs: int = 0
 
 
 class TrialJob(Protocol):
@@ -79,8 +196,8 @@ class TrialJob(Protocol):
 class JobFactory(Protocol):
     """Starts the trainer of a prepared trial folder; picklable, since workers on other machines call it."""
 
-    def __call__(self, folder: Path) -> TrialJob:
-        """Start it.
+    def __call__(self, launch: Launch) -> TrialJob:
+        """Start it, from the trial's newest checkpoint where there is one.
 
         Raises:
             TrialError: it cannot be started.
@@ -90,17 +207,20 @@ class JobFactory(Protocol):
 class StudyDriver(Protocol):
     """What the controller offers to a scheduler; every call is made on the scheduler's own thread."""
 
-    def next_trial(self) -> tuple[TrialId, Path] | None:
-        """Id and prepared folder (``spec.yaml`` written) of the next trial, None when the study is full."""
+    def next_trial(self) -> Launch | Wait | None:
+        """The next trial to start or to go on with; None when there is nothing more to run, ever.
+
+        `Wait.WAIT` is only answered while a trial runs.
+        """
 
     def on_start(self, trial: TrialId) -> None:
         """The trial got its resources."""
 
     def on_report(self, trial: TrialId, report: Report) -> bool:
-        """Record one epoch; True asks the scheduler to stop the trial."""
+        """Record one epoch; True asks the scheduler to stop the trial, for good or for now."""
 
     def on_end(self, trial: TrialId, failure: Exception | None) -> None:
-        """The trial's process is gone."""
+        """The trial's process is gone; what becomes of the trial is the driver's to decide."""
 
     def should_stop(self) -> bool:
         """Whether the budget is spent: start nothing more, stop what runs."""

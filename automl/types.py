@@ -14,10 +14,12 @@ __all__ = [
     "Cause",
     "Direction",
     "Metric",
+    "Origin",
     "ParamValue",
     "Params",
     "Report",
     "Resources",
+    "Role",
     "Spec",
     "StudyId",
     "StudySheet",
@@ -122,6 +124,7 @@ class Cause(StrEnum):
 
     NONE = ""
     EARLY_STOPPED = "early_stopped"
+    RUNG = "rung"
     BAD_SPEC = "bad_spec"
     BAD_DATA = "bad_data"
     OUT_OF_MEMORY = "out_of_memory"
@@ -150,6 +153,27 @@ class Report:
     kpi: Mapping[str, float] = field(default_factory=dict)
 
 
+class Role(StrEnum):
+    """What a trial is for."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"
+    """Repeats a finalist on a fresh seed; never the incumbent, counted by the verdict."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Another trial's checkpoint, from which a trial begins.
+
+    Attributes:
+        trial: whose checkpoint.
+        epoch: of that checkpoint; the new trial counts on from there and pays only for what it adds.
+    """
+
+    trial: TrialId
+    epoch: int
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """All that is known of one trial.
@@ -157,14 +181,19 @@ class TrialRecord:
     Attributes:
         id: place in the study; ``0`` is always the default spec.
         params: searched parameters under their dotted names.
+        origin: where it begins; None is at the first epoch.
+        seed: added to the study's training seed; 0 except for repeats.
+        role: what it is for.
+        reason: why it was proposed, in words.
         state: where it is in its life.
-        cause: why it ended so.
+        cause: why it ended so, or why it is paused.
         evidence: exit code, last lines of the log; for people.
         reports: epochs in order.
         value: what ranking uses (the best epoch); None when nothing was measured.
         best_epoch: the epoch of ``value``; its checkpoint is the one that is kept.
         seconds: wall time in which it held its resources.
-        started_at: POSIX seconds, None when it never ran.
+        started_at: POSIX seconds of its newest launch, None when it never ran.
+        failures: causes of the launches that failed and were tried again.
     """
 
     id: TrialId
@@ -177,11 +206,21 @@ class TrialRecord:
     best_epoch: int | None = None
     seconds: float = 0.0
     started_at: float | None = None
+    failures: tuple[Cause, ...] = ()
+    origin: Origin | None = None
+    seed: int = 0
+    role: Role = Role.SEARCH
+    reason: str = ""
 
     @property
     def epochs(self) -> int:
-        """Epochs this trial has finished."""
-        return self.reports[-1].epoch if self.reports else 0
+        """Epochs this trial has finished, those it began with included."""
+        return self.reports[-1].epoch if self.reports else self.first_epoch
+
+    @property
+    def first_epoch(self) -> int:
+        """Epochs it began with."""
+        return self.origin.epoch if self.origin else 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from optuna.distributions import (
 )
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.trial import Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from automl.space import Parameter, ParameterKind, SearchSpace
 from automl.types import Cause, Direction, Params, ParamValue, Report, TrialId, TrialRecord
@@ -113,6 +113,16 @@ class OptunaSearcher:
             self._forget(self._running.pop(trial))
         return None
 
+    def adopt(self, record: TrialRecord) -> None:
+        """Take in that a trial exists; one that was not suggested here is counted among the running."""
+        self._seen.add(_key(record.params))
+        if record.id not in self._running:
+            number = len(self._study.trials)
+            self._study.add_trial(self._frozen(record.params, TrialState.RUNNING, None, record.reports))
+            storage, study_id = self._study._storage, self._study._study_id
+            trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+            self._running[record.id] = Trial(self._study, trial_id)
+
     def observe(self, trial: TrialId, report: Report) -> None:
         """Take in one epoch; where a trial was stopped later tells how good it was."""
         if report.value is not None and trial in self._running:
@@ -186,15 +196,18 @@ class OptunaSearcher:
             self._study.tell(asked, state=TrialState.FAIL)
 
     def _add(self, params: Params, state: TrialState, value: float, reports: Iterable[Report]) -> None:
+        self._study.add_trial(self._frozen(params, state, value, reports))
+
+    def _frozen(
+        self, params: Params, state: TrialState, value: float | None, reports: Iterable[Report]
+    ) -> FrozenTrial:
         known = {name: value for name, value in params.items() if name in self._dimensions}
-        self._study.add_trial(
-            create_trial(
-                params={name: self._dimensions[name].encode(value) for name, value in known.items()},
-                distributions={name: self._dimensions[name].distribution for name in known},
-                state=state,
-                value=value,
-                intermediate_values={r.epoch: r.value for r in reports if r.value is not None},
-            )
+        return create_trial(
+            params={name: self._dimensions[name].encode(value) for name, value in known.items()},
+            distributions={name: self._dimensions[name].distribution for name in known},
+            state=state,
+            value=value,
+            intermediate_values={r.epoch: r.value for r in reports if r.value is not None},
         )
 
 

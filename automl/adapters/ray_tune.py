@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,14 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from automl.errors import EnvironmentUnusableError, TrialError
-from automl.ports import JobFactory, StudyDriver, TrialFailedError, TrialJob
+from automl.ports import JobFactory, Launch, StudyDriver, TrialFailedError, TrialJob, Wait
 from automl.trials.folder import TrialFolder
-from automl.types import Cause, Resources, TrialId
+from automl.types import Cause, Resources
 
 __all__ = ["RayScheduler"]
 
 _OBJECT_STORE_BYTES = 100 * 2**20
-_FOLDER, _REPORT, _FAILURE, _DONE = "folder", "report", "failure", "done"
+_LAUNCH, _REPORT, _FAILURE, _DONE = "launch", "report", "failure", "done"
 
 
 class RayScheduler:
@@ -98,7 +99,7 @@ class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
         assert make_job is not None
         self._make_job = make_job
         self._job: TrialJob | None = None
-        self._folder = TrialFolder(Path(config[_FOLDER]))
+        self._launch: Launch = config[_LAUNCH]
 
     def step(self) -> dict[str, Any]:
         try:
@@ -111,14 +112,14 @@ class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
 
     def _next_report(self) -> Any:
         if self._job is None:
-            if self._folder.stop_request.exists():
+            if TrialFolder(self._launch.folder).stop_request.exists():
                 return None
-            self._job = self._make_job(self._folder.root)
+            self._job = self._make_job(self._launch)
         return self._job.next_report()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
-        self._folder = TrialFolder(Path(new_config[_FOLDER]))
+        self._launch = new_config[_LAUNCH]
         return True
 
     def cleanup(self) -> None:
@@ -137,7 +138,7 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
     def __init__(self, driver: StudyDriver, max_concurrent: int) -> None:
         super().__init__(metric=None, mode=None)
         self.driver = driver
-        self.live: dict[str, tuple[TrialId, TrialFolder]] = {}
+        self.live: dict[str, Launch] = {}
         self.error: Exception | None = None
         self._max_concurrent = max_concurrent
         self._is_halted = False
@@ -147,21 +148,22 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
             return None
         with self.remembering():
             prepared = None if self._is_halted else self.driver.next_trial()
+        if isinstance(prepared, Wait):
+            return None
         if prepared is None:
             return Searcher.FINISHED
-        trial, folder = prepared
-        self.live[trial_id] = (trial, TrialFolder(folder))
-        return {_FOLDER: str(folder.resolve())}
+        self.live[trial_id] = prepared
+        return {_LAUNCH: replace(prepared, folder=prepared.folder.resolve())}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        trial, _ = self.live.pop(trial_id)
+        launch = self.live.pop(trial_id)
         failure = (result or {}).get(_FAILURE)
         if error:
             failure = TrialFailedError(Cause.INFRASTRUCTURE, "Ray lost the worker of this trial")
         with self.remembering():
-            self.driver.on_end(trial, failure)
+            self.driver.on_end(launch.trial, failure)
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
@@ -175,8 +177,8 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
     def halt(self) -> None:
         """Start nothing more and stop what runs."""
         self._is_halted = True
-        for _, folder in self.live.values():
-            folder.stop_request.touch()
+        for launch in self.live.values():
+            TrialFolder(launch.folder).stop_request.touch()
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study's events are the state."""
@@ -196,10 +198,10 @@ class _EpochRelay(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
         self._feed = feed
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> Any:  # noqa: ARG002
-        own_id, folder = self._feed.live[trial.trial_id]
+        launch = self._feed.live[trial.trial_id]
         with self._feed.remembering():
-            if self._feed.driver.on_report(own_id, result[_REPORT]):
-                folder.stop_request.touch()
+            if self._feed.driver.on_report(launch.trial, result[_REPORT]):
+                TrialFolder(launch.folder).stop_request.touch()
         return FIFOScheduler.CONTINUE
 
 
@@ -211,9 +213,9 @@ class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
         self._interrupted = interrupted
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
-        own_id, _ = self._feed.live[trial.trial_id]
+        launch = self._feed.live[trial.trial_id]
         with self._feed.remembering():
-            self._feed.driver.on_start(own_id)
+            self._feed.driver.on_start(launch.trial)
 
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:  # noqa: ARG002
         if self._interrupted.is_set():

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from automl.errors import TrialError
-from automl.ports import JobFactory, StudyDriver
+from automl.ports import JobFactory, Launch, StudyDriver
 from automl.trials.folder import TrialFolder
-from automl.types import TrialId
 
 __all__ = ["SequentialScheduler"]
 
@@ -21,28 +18,25 @@ class SequentialScheduler:
         Raises:
             KeyboardInterrupt: the user's; the running trial was stopped before.
         """
-        while not driver.should_stop() and (prepared := driver.next_trial()) is not None:
-            trial, folder = prepared
-            driver.on_start(trial)
+        while not driver.should_stop() and isinstance(launch := driver.next_trial(), Launch):
+            driver.on_start(launch.trial)
             try:
-                failure = self._run_trial(driver, make_job, trial, folder)
+                failure = self._run_trial(driver, make_job, launch)
             except KeyboardInterrupt:
                 driver.interrupt()
-                driver.on_end(trial, None)
+                driver.on_end(launch.trial, None)
                 raise
-            driver.on_end(trial, failure)
+            driver.on_end(launch.trial, failure)
 
-    def _run_trial(
-        self, driver: StudyDriver, make_job: JobFactory, trial: TrialId, folder: Path
-    ) -> TrialError | None:
+    def _run_trial(self, driver: StudyDriver, make_job: JobFactory, launch: Launch) -> TrialError | None:
         try:
-            job = make_job(folder)
+            job = make_job(launch)
         except TrialError as error:
             return error
         try:
             while (report := job.next_report()) is not None:
-                if driver.on_report(trial, report) or driver.should_stop():
-                    TrialFolder(folder).stop_request.touch()
+                if driver.on_report(launch.trial, report) or driver.should_stop():
+                    TrialFolder(launch.folder).stop_request.touch()
         except TrialError as error:
             return error
         finally:

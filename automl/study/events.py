@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, get_args
 
 from automl.errors import StudyError
-from automl.types import Cause, Params, Report, TrialId, TrialState
+from automl.types import Cause, Origin, Params, Report, Role, TrialId, TrialState
 
 __all__ = [
     "EpochReported",
@@ -23,6 +23,7 @@ __all__ = [
     "StudyStarted",
     "TrialEnded",
     "TrialPaused",
+    "TrialQueued",
     "TrialStarted",
     "TrialSuggested",
     "read_events",
@@ -41,10 +42,14 @@ class StudyStarted:
 
 @dataclass(frozen=True)
 class TrialSuggested:
-    """A trial exists: its folder is written, it waits for resources."""
+    """A trial exists and waits for resources; the fields are those of `automl.types.TrialRecord`."""
 
     trial: TrialId
     params: Params
+    origin: Origin | None = None
+    seed: int = 0
+    role: Role = Role.SEARCH
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,26 @@ class EpochReported:
 
 @dataclass(frozen=True)
 class TrialPaused:
-    """A trial was stopped by the user and can go on from its newest checkpoint."""
+    """A trial gave its resources back and can go on from its newest checkpoint."""
 
     trial: TrialId
+    cause: Cause = Cause.USER
+
+
+@dataclass(frozen=True)
+class TrialQueued:
+    """A trial that had begun waits for resources again: promoted, tried again, or found without its process.
+
+    Attributes:
+        reason: in words.
+        failure: what ended its last launch; `Cause.NONE` when nothing failed.
+        evidence: exit code and last lines of the log of that launch.
+    """
+
+    trial: TrialId
+    reason: str
+    failure: Cause = Cause.NONE
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +109,16 @@ class StudyEnded:
     verdict: Mapping[str, Any] | None = field(default=None)
 
 
-Event = StudyStarted | TrialSuggested | TrialStarted | EpochReported | TrialPaused | TrialEnded | StudyEnded
+Event = (
+    StudyStarted
+    | TrialSuggested
+    | TrialStarted
+    | EpochReported
+    | TrialPaused
+    | TrialQueued
+    | TrialEnded
+    | StudyEnded
+)
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -175,10 +206,12 @@ def _decode(path: Path, line: bytes, expected: str) -> tuple[float, Event]:
 def _typed(data: dict[str, Any]) -> dict[str, Any]:
     """JSON values as the types of the event classes; lists among parameters were tuples."""
     typed = dict(data)
-    if "report" in typed:
-        typed["report"] = Report(**typed["report"])
-    if "state" in typed:
-        typed["state"], typed["cause"] = TrialState(typed["state"]), Cause(typed["cause"])
+    for name, kind in (("state", TrialState), ("cause", Cause), ("failure", Cause), ("role", Role)):
+        if name in typed:
+            typed[name] = kind(typed[name])
+    for name, parts in (("report", Report), ("origin", Origin)):
+        if typed.get(name):
+            typed[name] = parts(**typed[name])
     if "params" in typed:
         typed["params"] = {name: _tuples(value) for name, value in typed["params"].items()}
     return typed

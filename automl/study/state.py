@@ -15,11 +15,12 @@ from automl.study.events import (
     StudyStarted,
     TrialEnded,
     TrialPaused,
+    TrialQueued,
     TrialStarted,
     TrialSuggested,
     read_events,
 )
-from automl.types import Metric, Report, TrialId, TrialRecord, TrialState
+from automl.types import Cause, Metric, Report, Role, TrialId, TrialRecord, TrialState
 
 __all__ = ["DEFAULT_TRIAL", "Phase", "StudyState", "read_state"]
 
@@ -47,7 +48,9 @@ class StudyState:
         records: all trials in order of their ids.
         started_at: POSIX seconds of the first event.
         changed_at: POSIX seconds of the last event.
-        epochs_total: epochs of all trials together.
+        spent_s: wall time of the controllers that had the study in hand before this one.
+        taken_at: POSIX seconds at which the last controller took it in hand.
+        epochs_total: epochs of all trials together; an epoch that two trials share counts once.
         verdict: winner against default, once the study has ended.
     """
 
@@ -58,25 +61,40 @@ class StudyState:
     records: dict[TrialId, TrialRecord] = field(default_factory=dict)
     started_at: float | None = None
     changed_at: float | None = None
+    spent_s: float = 0.0
+    taken_at: float | None = None
     epochs_total: int = 0
     verdict: Mapping[str, Any] | None = None
     _incumbent: TrialId | None = None
 
     def apply(self, event: Event, at: float) -> None:
         """Take in the next event."""
+        if isinstance(event, StudyStarted):
+            self.spent_s += (self.changed_at or at) - (self.taken_at or at)
+            self.taken_at = at
         self.started_at = at if self.started_at is None else self.started_at
         self.changed_at = at
         match event:
             case StudyStarted():
                 self.phase, self.pid, self.process_start = Phase.RUNNING, event.pid, event.process_start
             case TrialSuggested():
-                self.records[event.trial] = TrialRecord(event.trial, event.params)
+                self.records[event.trial] = TrialRecord(
+                    event.trial,
+                    event.params,
+                    origin=event.origin,
+                    seed=event.seed,
+                    role=event.role,
+                    reason=event.reason,
+                )
             case TrialStarted():
                 self._change(event.trial, state=TrialState.RUNNING, started_at=at)
             case EpochReported():
                 self._report(event.trial, event.report)
             case TrialPaused():
                 self._release(event.trial, TrialState.PAUSED, at)
+                self._change(event.trial, cause=event.cause)
+            case TrialQueued():
+                self._queue(event, at)
             case TrialEnded():
                 self._end(event, at)
             case StudyEnded():
@@ -108,23 +126,29 @@ class StudyState:
         )
         self._consider(self.records[trial])
 
+    def _queue(self, event: TrialQueued, at: float) -> None:
+        self._release(event.trial, TrialState.QUEUED, at)
+        failures = self.records[event.trial].failures
+        if event.failure is not Cause.NONE:
+            failures = (*failures, event.failure)
+        self._change(event.trial, cause=Cause.NONE, evidence=event.evidence, failures=failures)
+
     def _end(self, event: TrialEnded, at: float) -> None:
         self._release(event.trial, event.state, at)
         self._change(event.trial, cause=event.cause, evidence=event.evidence)
-
         if event.state is TrialState.FAILED and event.trial == self._incumbent:
             self._incumbent = None
             for other in self.records.values():
                 self._consider(other)
 
     def _release(self, trial: TrialId, state: TrialState, at: float) -> None:
-        """Leave the resources: the clock of the trial stops."""
+        """Move to a state without resources: the clock of the trial stops."""
         record = self.records[trial]
         held_s = at - record.started_at if record.state is TrialState.RUNNING and record.started_at else 0.0
         self._change(trial, state=state, seconds=record.seconds + held_s)
 
     def _consider(self, record: TrialRecord) -> None:
-        if record.value is None or record.state is TrialState.FAILED:
+        if record.value is None or record.state is TrialState.FAILED or record.role is not Role.SEARCH:
             return
         incumbent = self.incumbent
         if self.metric.is_better(record.value, incumbent.value if incumbent else None):

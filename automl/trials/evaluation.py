@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automl.errors import SpecError, TrialError
+from automl.ports import Launch
 from automl.trials.folder import TrialFolder
 from automl.trials.run_trial import TrainerJob, TrainerRecipe
 from automl.types import Spec, TrialId, TrialRecord
@@ -54,7 +55,7 @@ class TestPartCheck:
         folder = TrialFolder(self.root / record.id)
         try:
             folder.write_spec(self.make_spec(record, checkpoint, folder))
-            return self.recipe(folder.root)
+            return self.recipe(Launch(record.id, folder.root))
         except (SpecError, TrialError) as error:
             _LOG.warning("trial=%s cannot be checked on the test part: %s", record.id, error)
             return None

@@ -44,6 +44,11 @@ class TrialFolder:
         return self.root / "spec.yaml"
 
     @property
+    def resume_spec(self) -> Path:
+        """The spec with the checkpoint to go on from; what a later launch is started with."""
+        return self.root / "resume.yaml"
+
+    @property
     def status(self) -> Path:
         """JSON Lines appended by the trainer."""
         return self.root / "status.json"

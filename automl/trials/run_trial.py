@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automl.errors import StatusError
-from automl.ports import TrialFailedError
+from automl.errors import SpecError, StatusError
+from automl.ports import Launch, TrialFailedError
+from automl.schema.documents import dump_yaml, read_yaml_mapping
+from automl.schema.paths import get_path, with_path
 from automl.skills import fill_command
-from automl.trials.folder import TrialFolder
+from automl.trials.folder import TrialFolder, write_atomically
 from automl.trials.launcher import Command, TrainerProcess, trainer_environment
 from automl.trials.status_reader import StatusLine, StatusReader
 from automl.types import Cause, Report
@@ -30,6 +32,7 @@ _CAUSES = {
     143: Cause.INFRASTRUCTURE,
 }
 _EVIDENCE_LINES = 12
+_ABSENT = object()
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.01, 0.2
 
 
@@ -53,6 +56,7 @@ class TrainerRecipe:
         metric: the key of ``kpi`` that ranking uses.
         cpus: threads the trainer may use.
         grace_s: seconds between SIGTERM and SIGKILL.
+        resume_keys: where the spec takes a checkpoint to go on from; without any, every launch starts anew.
     """
 
     command: tuple[str, ...]
@@ -60,17 +64,41 @@ class TrainerRecipe:
     metric: str
     cpus: float = 1.0
     grace_s: float = 10.0
+    resume_keys: tuple[str, ...] = ()
 
-    def __call__(self, folder: Path) -> TrainerJob:
-        """Start the trainer.
+    def __call__(self, launch: Launch) -> TrainerJob:
+        """Start the trainer, from the trial's newest checkpoint where there is one.
 
         Raises:
             TrialError: working directory or log cannot be used.
         """
-        trial = TrialFolder(folder.resolve())
-        argv = tuple(fill_command(self.command, config_path=trial.spec, skill_dir=self.skill_dir))
+        trial = TrialFolder(launch.folder.resolve())
+        known = StatusReader(trial.status).recover()
+        spec = (
+            self._resume_spec(trial, max([launch.epochs, *(line.epoch or 0 for line in known)])) or trial.spec
+        )
+        argv = tuple(fill_command(self.command, config_path=spec, skill_dir=self.skill_dir))
         env = trainer_environment(os.environ, self.cpus)
-        return TrainerJob(trial, Command(argv, self.skill_dir, trial.log, env, self.grace_s), self.metric)
+        command = Command(argv, self.skill_dir, trial.log, env, self.grace_s)
+        unheard = [line for line in known if line.epoch is not None and line.epoch > launch.epochs]
+        return TrainerJob(trial, command, self.metric, unheard)
+
+    def _resume_spec(self, trial: TrialFolder, epoch: int) -> Path | None:
+        """The spec of a launch that goes on; None when it begins at the first epoch.
+
+        A checkpoint beyond the last reported epoch is not used: its epoch would never be reported.
+        """
+        usable = [checkpoint for checkpoint in trial.list_checkpoints() if checkpoint.epoch <= epoch]
+        if not self.resume_keys or not usable:
+            return None
+        spec = read_yaml_mapping(trial.spec, SpecError)
+        known_keys = [key for key in self.resume_keys if get_path(spec, key, _ABSENT) is not _ABSENT]
+        if not known_keys:
+            return None
+        for key in known_keys:
+            spec = with_path(spec, key, str(usable[-1].path))
+        write_atomically(trial.resume_spec, dump_yaml(spec))
+        return trial.resume_spec
 
     def find_program(self) -> str | None:
         """Where the trainer's program lies on the path it will be started with; None when nowhere."""
@@ -87,14 +115,18 @@ class TrainerJob:
         folder: prepared trial folder.
         command: filled command.
         metric: the key of ``kpi`` that ranking uses.
+        unheard: lines of earlier launches that nobody took in.
     """
 
-    def __init__(self, folder: TrialFolder, command: Command, metric: str) -> None:
+    def __init__(
+        self, folder: TrialFolder, command: Command, metric: str, unheard: Sequence[StatusLine] = ()
+    ) -> None:
         self._folder = folder
         self._metric = metric
         old_bytes = folder.status.stat().st_size if folder.status.exists() else 0
         self._reader = StatusReader(folder.status, old_bytes)
-        self._waiting: deque[Report] = deque()
+        reports = (line.to_report(metric) for line in unheard)
+        self._waiting = deque(report for report in reports if report)
         self._last_line = StatusLine()
         self.last_kpi: Mapping[str, float] = {}
         self._process = TrainerProcess(command)

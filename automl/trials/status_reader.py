@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,24 @@ class StatusReader:
         lines = [self._parse(line) for line in complete.splitlines() if line.strip()]
         self._offset += len(complete)
         return lines
+
+    def recover(self) -> list[StatusLine]:
+        """All complete lines of a trainer that is gone; what it left half-written is cut off.
+
+        Lines that say nothing usable are passed over: the launch that wrote them was judged already.
+        """
+        if not self._path.exists():
+            return []
+        data = self._path.read_bytes()
+        complete = data[: data.rfind(b"\n") + 1]
+        os.truncate(self._path, len(complete))
+        return [line for raw in complete.splitlines() if (line := self._parse_leniently(raw)) is not None]
+
+    def _parse_leniently(self, raw: bytes) -> StatusLine | None:
+        try:
+            return self._parse(raw)
+        except StatusError:
+            return None
 
     def _parse(self, line: bytes) -> StatusLine:
         try:

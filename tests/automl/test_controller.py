@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_ports import ListSearcher, RecordingTracker, ScriptedJob
+from fake_ports import ListSearcher, ListStrategy, RecordingTracker, ScriptedJob
 
 from automl.adapters.sequential import SequentialScheduler
 from automl.controller import Ports, StudyPlan, run_study
 from automl.errors import SpecError
-from automl.search.rungs import NeverStopper, SuccessiveHalving
+from automl.ports import Decision
+from automl.search.paced import PacedSearch
+from automl.search.rungs import SuccessiveHalving
 from automl.study.state import StudyState, read_state
 from automl.study.store import StudyFolder, new_folder
 from automl.study.summary import read_summary
 from automl.trials.folder import TrialFolder
-from automl.types import Budget, Cause, Metric, Params, Resources, Spec, StudySheet, TrialId
+from automl.types import Budget, Cause, Metric, Report, Resources, Spec, StudySheet, TrialId, TrialRecord
 
 Curve = Sequence[float | str | None]
 
@@ -29,15 +31,15 @@ class Bench:
         sheet = StudySheet(self.folder.id, self.folder.root, "fake", metric, limits, {"parameters": []})
         self.folder.write_sheet(sheet, {})
         self.plan = StudyPlan(sheet, Resources(gpus_per_trial=1), self.make_spec, ScriptedJob)
-        self.searcher = ListSearcher(curves)
+        self.strategy = ListStrategy(curves)
         self.tracker = RecordingTracker()
-        self.ports = Ports(self.searcher, NeverStopper(), SequentialScheduler(), [self.tracker])
+        self.ports = Ports(self.strategy, SequentialScheduler(), [self.tracker])
 
     @staticmethod
-    def make_spec(params: Params, folder: TrialFolder) -> Spec:
-        if params["curve"] == ():
+    def make_spec(record: TrialRecord, folder: TrialFolder) -> Spec:
+        if record.params["curve"] == ():
             raise SpecError("lr is 7, at most 1 is allowed", where="trial parameters:lr")
-        return {"results_dir": str(folder.root), **params}
+        return {"results_dir": str(folder.root), **record.params}
 
     def run(self, **ports: Any) -> StudyState:
         return run_study(self.plan, replace(self.ports, **ports))
@@ -75,13 +77,13 @@ def test_running_trial_keeps_best_and_newest_checkpoint(tmp_path: Path, metric: 
     bench = Bench(tmp_path, metric, [30.0, 90.0, 20.0, 10.0])
     seen = []
 
-    class Spy(NeverStopper):
-        def should_stop(self, trial: Any, report: Any) -> bool:
+    class Spy(ListStrategy):
+        def on_report(self, trial: TrialId, report: Report) -> Decision:
             seen.append(bench.checkpoints(trial))
-            return False
+            return Decision.CONTINUE
 
-    bench.run(stopper=Spy())
-    assert seen == [[1], [2], [2, 3], [2, 4]]
+    bench.run(strategy=Spy([[30.0, 90.0, 20.0, 10.0]]))
+    assert [*seen, bench.checkpoints("0")] == [[1], [1, 2], [2, 3], [2, 3, 4], [2]]
 
 
 def test_state_rebuilt_from_events_equals_the_one_that_ran(tmp_path: Path, metric: Metric) -> None:
@@ -89,9 +91,12 @@ def test_state_rebuilt_from_events_equals_the_one_that_ran(tmp_path: Path, metri
     assert bench.run() == read_state(bench.folder.events, metric)
 
 
-def test_early_stopped_trial_is_pruned_and_the_default_is_not(tmp_path: Path, metric: Metric) -> None:
+def test_trial_that_is_never_promoted_is_pruned_and_the_default_is_not(
+    tmp_path: Path, metric: Metric
+) -> None:
     bench = Bench(tmp_path, metric, [1.0] * 6, [50.0] * 6, [10.0] * 6)
-    state = bench.run(stopper=SuccessiveHalving(metric, 6, spared=frozenset({TrialId("0")})))
+    rungs = SuccessiveHalving(metric, 6, spared=frozenset({TrialId("0")}))
+    state = bench.run(strategy=PacedSearch(ListSearcher(bench.strategy.curves), rungs))
     assert bench.outcomes(state) == [
         ("succeeded", "", 1.0), ("succeeded", "", 50.0), ("pruned", "early_stopped", 10.0),
     ]  # fmt: skip
@@ -122,11 +127,11 @@ def test_contradictory_parameters_fail_without_a_launch(tmp_path: Path, metric: 
     assert "lr is 7, at most 1 is allowed" in state.records[TrialId("1")].evidence
 
 
-def test_searcher_hears_every_epoch_and_every_end(tmp_path: Path, metric: Metric) -> None:
+def test_strategy_hears_every_epoch_and_every_end(tmp_path: Path, metric: Metric) -> None:
     bench = Bench(tmp_path, metric, [10.0, 20.0], ["diverged"])
     bench.run()
-    assert [(trial, report.value) for trial, report in bench.searcher.observed] == [("0", 10.0), ("0", 20.0)]
-    assert [(r.id, r.value, r.cause) for r in bench.searcher.told] == [
+    assert [(trial, report.value) for trial, report in bench.strategy.observed] == [("0", 10.0), ("0", 20.0)]
+    assert [(r.id, r.value, r.cause) for r in bench.strategy.told] == [
         ("0", 20.0, ""),
         ("1", None, Cause.DIVERGED),
     ]
@@ -204,3 +209,49 @@ def test_interrupt_pauses_the_running_trial_and_keeps_what_it_needs(tmp_path: Pa
         ["succeeded", "paused"],
     )
     assert bench.checkpoints("1") == [1]
+
+
+def test_paused_trial_goes_on_from_its_checkpoint_when_promoted(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, 20.0, 30.0], [15.0, 16.0, 17.0])
+    bench.strategy.decisions = {("0", 1): Decision.PAUSE}
+    bench.strategy.promotes = True
+    state = bench.run()
+    assert bench.outcomes(state) == [("succeeded", "", 30.0), ("succeeded", "", 17.0)]
+    assert state.epochs_total == 6
+    assert bench.strategy.calls == [
+        ("suggested", "0"), ("paused", "0"), ("suggested", "1"), ("ended", "1"),
+        ("queued", "0"), ("ended", "0"),
+    ]  # fmt: skip
+
+
+def test_lost_machine_costs_a_launch_and_nothing_else(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, "once infrastructure", 30.0])
+    state = bench.run()
+    record = state.records[TrialId("0")]
+    assert bench.outcomes(state) == [("succeeded", "", 30.0)]
+    assert (record.failures, state.epochs_total) == ((Cause.INFRASTRUCTURE,), 3)
+
+
+def test_third_lost_machine_ends_the_trial(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0, "infrastructure"])
+    state = bench.run()
+    assert bench.outcomes(state) == [("failed", "infrastructure", 10.0)]
+    assert state.records[TrialId("0")].failures == (Cause.INFRASTRUCTURE,) * 2
+
+
+def test_interrupted_study_goes_on_and_ends_like_an_uninterrupted_one(tmp_path: Path, metric: Metric) -> None:
+    curves = ([50.0, 51.0], [10.0, 20.0], [30.0, 60.0])
+    whole, broken = (Bench(tmp_path / name, metric, *curves) for name in ("whole", "broken"))
+    broken.plan = replace(broken.plan, make_job=InterruptedJob)
+    with pytest.raises(KeyboardInterrupt):
+        broken.run()
+    heard = list(broken.strategy.observed)
+    broken.plan, broken.ports = whole_plan(broken), replace(broken.ports, strategy=ListStrategy(curves))
+    state, expected = broken.run(), whole.run()
+    assert broken.outcomes(state) == whole.outcomes(expected)
+    assert (state.epochs_total, state.incumbent and state.incumbent.id) == (6, "2")
+    assert broken.ports.strategy.observed[: len(heard)] == heard  # type: ignore[attr-defined]
+
+
+def whole_plan(bench: Bench) -> StudyPlan:
+    return replace(bench.plan, make_job=ScriptedJob)

@@ -1,7 +1,7 @@
 """A trainer in forty lines that keeps the contract; the spec says how it behaves.
 
 ``train.lr`` decides the score: ``best_lr`` reaches 90 at the last epoch, each decade away costs 20.
-``fail`` names a way to end badly at ``fail_epoch``.
+``fail`` names a way to end badly at ``fail_epoch``, on the first launch; ``resume`` is a checkpoint to go on from.
 """
 
 import json
@@ -20,7 +20,9 @@ def main() -> int:
     spec = yaml.safe_load(Path(sys.argv[sys.argv.index("-e") + 1]).read_text())
     train, out = spec["train"], Path(spec["results_dir"])
     (out / "checkpoints").mkdir(parents=True, exist_ok=True)
-    last = train["num_epochs"]
+    last, done = train["num_epochs"], 0
+    if train.get("resume"):
+        done = json.loads(Path(train["resume"]).read_text())["epoch"]
 
     def status(**line: object) -> None:
         with (out / "status.json").open("a") as stream:
@@ -28,9 +30,9 @@ def main() -> int:
 
     status(status="STARTED", max_epoch=last)
     sys.stdout.write(f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']} seed={train['seed']}\n")
-    for epoch in range(1, last + 1):
+    for epoch in range(done + 1, last + 1):
         time.sleep(train.get("epoch_s", 0))
-        if (how := train.get("fail")) and epoch == train.get("fail_epoch", 1):
+        if (how := train.get("fail")) and epoch == train.get("fail_epoch", 1) and not done:
             status(status="FAILURE", message=MESSAGES.get(how, how))
             return EXIT_CODES[how]
         decades = abs(len(str(round(1 / train["lr"]))) - len(str(round(1 / train["best_lr"]))))

@@ -1,0 +1,43 @@
+"""What each cause of a failed launch means for the trial and for the search; the one table of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from automl.types import Cause, TrialRecord
+
+__all__ = ["TREATMENTS", "Treatment", "may_retry"]
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How a failed launch is answered.
+
+    Attributes:
+        retries: so many further launches, free of budget, since epochs that were reached already count once.
+        is_bad_point: whether the configuration itself is to blame; the search then learns that it is bad.
+    """
+
+    retries: int
+    is_bad_point: bool
+
+
+TREATMENTS: Mapping[Cause, Treatment] = MappingProxyType(
+    {
+        Cause.BAD_SPEC: Treatment(0, is_bad_point=True),
+        Cause.BAD_DATA: Treatment(0, is_bad_point=False),
+        Cause.OUT_OF_MEMORY: Treatment(0, is_bad_point=True),
+        Cause.DIVERGED: Treatment(0, is_bad_point=True),
+        Cause.NO_METRIC: Treatment(0, is_bad_point=True),
+        Cause.INFRASTRUCTURE: Treatment(2, is_bad_point=False),
+        Cause.DEFECT: Treatment(0, is_bad_point=True),
+    }
+)
+
+
+def may_retry(record: TrialRecord, cause: Cause) -> bool:
+    """Whether a trial whose launch failed so is worth another one."""
+    treatment = TREATMENTS.get(cause)
+    return treatment is not None and record.failures.count(cause) < treatment.retries
