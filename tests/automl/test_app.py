@@ -9,10 +9,9 @@ import yaml
 from fake_ports import RecordingTracker
 from fake_skill import write_fake_skill
 
-from automl import app
 from automl.adapters.sequential import SequentialScheduler
 from automl.app import Outcome, run
-from automl.errors import EnvironmentUnusableError, SpecError, TrialError, UsageError
+from automl.errors import DataError, EnvironmentUnusableError, SpecError, TrialError, UsageError
 from automl.request import RunRequest
 from automl.study.store import list_folders
 
@@ -34,8 +33,9 @@ def data(tmp_path: Path) -> Path:
 def tracker(monkeypatch: pytest.MonkeyPatch) -> RecordingTracker:
     """No Ray and no MLflow: they have tests of their own."""
     tracker = RecordingTracker()
-    monkeypatch.setattr(app, "_scheduler", lambda _: SequentialScheduler())
-    monkeypatch.setattr(app, "_mlflow", lambda _: tracker)
+    monkeypatch.setattr("automl.app.training._make_scheduler", lambda _: SequentialScheduler())
+    monkeypatch.setattr("automl.app.training.make_tracker", lambda _: tracker)
+    monkeypatch.setattr("automl.app.action.make_tracker", lambda _: tracker)
     return tracker
 
 
@@ -142,7 +142,7 @@ def test_evaluate_builds_the_model_that_was_trained(
 def test_failed_action_leaves_its_job_and_raises(
     tmp_path: Path, skill: Path, data: Path, tracker: RecordingTracker
 ) -> None:
-    with pytest.raises(app.DataError, match="exit code 3\nno checkpoint"):
+    with pytest.raises(DataError, match="exit code 3\nno checkpoint"):
         start(tmp_path, action="evaluate", data=str(data))
     assert tracker.calls[-2:] == [("trial_ended", ("0", "failed", False)), ("study_ended", ("failed", []))]
 

@@ -1,7 +1,7 @@
 """A trainer in forty lines that keeps the contract; the spec says how it behaves.
 
 ``train.lr`` decides the score: ``best_lr`` reaches 90 at the last epoch, each decade away costs 20.
-``fail`` names a way to end badly at ``fail_epoch``, on the first launch; ``resume`` is a checkpoint to go on from.
+``fail`` is a way to end badly at ``fail_epoch`` of the first launch; ``resume`` a checkpoint to start from.
 """
 
 import json

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from fake_skill import write_fake_skill
 
-from automl import app
 from automl.adapters.sequential import SequentialScheduler
 from automl.app import run
 from automl.cli.leaderboard import print_summary
@@ -38,8 +37,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str
     )  # fmt: skip
     lines = StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "_scheduler", lambda _: SequentialScheduler())
-        patch.setattr(app, "_mlflow", lambda _: NoTracker())
+        patch.setattr("automl.app.training._make_scheduler", lambda _: SequentialScheduler())
+        patch.setattr("automl.app.training.make_tracker", lambda _: NoTracker())
         return dict(run(request, [ConsoleProgress(lines)]).document), lines.getvalue()
 
 

@@ -1,0 +1,47 @@
+"""How a plan's trainers are started, and the specs they read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from automl.planning import Plan
+from automl.schema.paths import get_path, with_path
+from automl.skills import SkillAction
+from automl.trials.folder import TrialFolder
+from automl.trials.run_trial import TrainerRecipe
+from automl.types import Spec, TrialRecord
+
+__all__ = ["make_recipe", "make_trial_spec", "put_values"]
+
+
+def make_recipe(plan: Plan, action: SkillAction) -> TrainerRecipe:
+    """How the trainer of an action is started, and gone on with."""
+    metric = plan.metric.name if plan.metric else ""
+    resume = {*action.keys_filled_by("resume_model"), *filter(None, [action.keys.resume])}
+    return TrainerRecipe(
+        action.command,
+        plan.skill.root,
+        metric,
+        plan.resources.cpus_per_trial,
+        resume_keys=tuple(sorted(resume)),
+    )
+
+
+def make_trial_spec(plan: Plan, record: TrialRecord, folder: TrialFolder) -> Spec:
+    """A trial's whole spec.
+
+    ``--seed`` moves the training's own seed, alike for all trials of a study; a repeat moves it further.
+    """
+    own: dict[Any, Any] = {plan.keys.results_dir: str(folder.root)}
+    if plan.keys.seed and isinstance(seed := get_path(plan.spec, plan.keys.seed), int):
+        own[plan.keys.seed] = seed + plan.request.seed + record.seed
+    return put_values(plan.trial_spec(record.params), own)
+
+
+def put_values(spec: Spec, values: Mapping[Any, Any]) -> Spec:
+    """The spec with values at dotted places; a place that the model does not have is None."""
+    for key, value in values.items():
+        if key is not None:
+            spec = with_path(spec, key, value)
+    return spec

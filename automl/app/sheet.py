@@ -1,0 +1,49 @@
+"""What identifies a run to people and trackers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from automl.planning import Plan
+from automl.ports import Tracker
+from automl.provenance import fingerprint_files, installed_versions, source_revision
+from automl.study.store import StudyFolder
+from automl.types import Direction, Metric, StudySheet
+
+__all__ = ["UNRANKED", "make_sheet", "make_tracker"]
+
+UNRANKED = Metric("", Direction.MAXIMIZE)
+"""Of a run that nobody ranks."""
+
+
+def make_sheet(plan: Plan, folder: StudyFolder) -> StudySheet:
+    """Name, budget, space and provenance of a run, as trackers show them."""
+    tags = {
+        "algorithm": plan.algorithm.name,
+        "policy": "on" if plan.policy.automl else "off",
+        "action": plan.action.name,
+        "dataset_fingerprint": fingerprint_files(Path(path) for path in plan.data_sources.values()),
+        **{f"version.{name}": version for name, version in installed_versions().items()},
+    }
+    if revision := source_revision(plan.skill.root):
+        tags["git_revision"] = revision
+    return StudySheet(
+        study_id=folder.id,
+        root=folder.root,
+        model=plan.skill.name,
+        metric=plan.metric or UNRANKED,
+        budget=plan.budget,
+        space=plan.space.to_json(),
+        tags=tags,
+        is_search=plan.is_study,
+    )
+
+
+def make_tracker(plan: Plan) -> Tracker:
+    """The MLflow store that was asked for; else a SQLite file beside the results."""
+    from automl.adapters.mlflow_sink import MlflowSink, local_tracking_uri  # noqa: PLC0415 - slow to import
+
+    results_dir = plan.request.results_dir
+    uri = plan.request.tracking_uri or local_tracking_uri(results_dir)
+    artifacts = results_dir / "mlartifacts" if uri.startswith("sqlite:") else None
+    return MlflowSink(uri, plan.request.experiment or plan.skill.name, artifacts=artifacts)
