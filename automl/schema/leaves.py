@@ -108,8 +108,20 @@ class ActionSchema:
         """``file:key`` for messages."""
         return f"{self.path}:{name}"
 
-    def disabled_parent(self, name: str) -> str | None:
-        """The innermost disabled collection around a leaf, None when there is none."""
+    def reason_of_ban(self, leaf: Leaf) -> str | None:
+        """Why the authors do not want a leaf searched, None where they do not mind.
+
+        What they put up for search themselves is not banned by the group around it.
+        """
+        if leaf.name in self.automl_disabled:
+            return "disabled by the schema (automl_disabled_parameters)"
+        if leaf.automl_enabled is False:
+            return "disabled by the schema (automl_enabled: false)"
+        parent = None if leaf.name in self.automl_default else self._disabled_parent(leaf.name)
+        return f"inside {parent}, which the schema disables" if parent else None
+
+    def _disabled_parent(self, name: str) -> str | None:
+        """The innermost disabled collection around a leaf."""
         parts = name.split(".")
         parents = (".".join(parts[:i]) for i in range(len(parts) - 1, 0, -1))
         return next((parent for parent in parents if parent in self.automl_disabled), None)

@@ -17,17 +17,15 @@ _ABSENT = object()
 def reason_of_exclusion(leaf: Leaf, schema: ActionSchema, request: SpaceRequest) -> str:
     """Why nobody put a leaf up for search: the first reason that holds."""
     name, block = leaf.name, leaf.name.partition(".")[0]
-    parent = schema.disabled_parent(name)
-    reasons = (
-        (name in request.managed, f"set by {request.managed.get(name)}"),
-        (block in request.foreign, f"belongs to the action {block}"),
-        (name in schema.automl_disabled, "disabled by the schema (automl_disabled_parameters)"),
-        (leaf.automl_enabled is False, "disabled by the schema (automl_enabled: false)"),
-        (name in schema.automl_default, f"not named by {request.only} (only: true)"),
-        (parent is not None, f"inside {parent}, which the schema disables"),
-        (True, "not in the schema's automl_default_parameters"),
-    )
-    return next(reason for holds, reason in reasons if holds)
+    if name in request.managed:
+        return f"set by {request.managed[name]}"
+    if block in request.foreign:
+        return f"belongs to the action {block}"
+    if ban := schema.reason_of_ban(leaf):
+        return ban
+    if name in schema.automl_default:
+        return f"not named by {request.only} (only: true)"
+    return "not in the schema's automl_default_parameters"
 
 
 def find_absent(spec: Spec, name: str) -> str | None:

@@ -70,8 +70,8 @@ class _Builder:
                 self.reasons[name] = f"dropped by {request.drops[name]}"
             elif name in request.managed:
                 self.reasons[name] = f"set by {request.managed[name]}"
-            elif name in self.schema.automl_disabled and name not in request.allow_disabled:
-                self.reasons[name] = "disabled by the schema (automl_disabled_parameters)"
+            elif name not in request.allow_disabled and (ban := self.ban(name)):
+                self.reasons[name] = ban
             elif name not in self.wishes and name.partition(".")[0] in request.foreign:
                 self.reasons[name] = f"belongs to the action {name.partition('.')[0]}"
             elif absent is not None:
@@ -114,9 +114,13 @@ class _Builder:
         source = self.wishes[name].source if name in self.wishes else "schema"
         if name not in self.schema.leaves:
             source += "; no key of the spec, feeds ties"
-        if name in self.request.allow_disabled:
+        if name in self.request.allow_disabled and self.ban(name):
             source += f"; {OVERRIDDEN} {self.request.allow_disabled[name]}"
         return source
+
+    def ban(self, name: str) -> str | None:
+        """Why the schema disables a name, None where it does not."""
+        return self.schema.reason_of_ban(self.leaves[name]) if name in self.schema.leaves else None
 
     def where(self, name: str) -> str:
         return self.wishes[name].where if name in self.wishes else self.schema.where(name)

@@ -104,10 +104,10 @@ class _Joiner:
         if leaf.name in self.request.managed:
             self.fault(f"is set by {self.request.managed[leaf.name]}", directive.where, "leave it out")
             return False
-        disabled = leaf.name in self.schema.automl_disabled or leaf.automl_enabled is False
-        if disabled and leaf.name not in self.request.allow_disabled:
+        ban = self.schema.reason_of_ban(leaf) if leaf.name in self.schema.leaves else None
+        if ban and leaf.name not in self.request.allow_disabled:
             hint = f"search it all the same with --allow-disabled {leaf.name}"
-            self.fault("is disabled by the schema", directive.where, hint)
+            self.fault(f"is {ban}", directive.where, hint)
             return False
         return True
 

@@ -30,7 +30,8 @@ def test_leaves_carry_all_that_the_schema_says(tmp_path: Path) -> None:
     assert (select.depends_on, schema.leaves["model.queries"].is_parent) == (("model.queries",), True)
     assert schema.leaves["train.checkpoint"].nullable
     assert schema.automl_default == ("x", "train.lr")
-    assert schema.disabled_parent("train.lr") == "train"
+    assert schema.reason_of_ban(lr) is None
+    assert schema.reason_of_ban(batch) == "inside train, which the schema disables"
     assert "train" in schema.collections
     assert "automl_disabled_parameters" not in schema.leaves
 

@@ -239,7 +239,11 @@ def test_texts_that_are_no_range_are_refused(text: str) -> None:
         ("train.lr=0.5:0.1", "low 0.5 is not below high 0.1"),
         ("train.lr=0:0.1:log", "a logarithmic scale cannot start at 0"),
         ("model.kind=1:2", "a categorical has no low"),
-        ("train.frozen=1:2", "is disabled by the schema\n  -> search it all the same with --allow-disabled"),
+        (
+            "train.frozen=1:2",
+            "is disabled by the schema (automl_enabled: false)\n"
+            "  -> search it all the same with --allow-disabled train.frozen",
+        ),
     ],
 )
 def test_contradictory_flags_are_refused(tmp_path: Path, param: str, message: str) -> None:
@@ -253,6 +257,21 @@ def test_a_disabled_parameter_is_searched_only_when_allowed_and_told(tmp_path: P
         tmp_path, params=["train.frozen=1:5"], allow_disabled={"train.frozen": "--allow-disabled"}
     )
     assert allowed["train.frozen"].source == "--param; disabled by the schema, allowed by --allow-disabled"
+
+
+def test_a_leaf_inside_a_disabled_group_is_disabled_unless_the_schema_lists_it(tmp_path: Path) -> None:
+    wishes: dict[str, Any] = {"disabled": ["train"], "params": ["train.lr=0.1:0.5", "train.clip=1:5"]}
+    with pytest.raises(SpaceError) as caught:
+        build(tmp_path, **wishes)
+    assert str(caught.value) == (
+        "--param:train.clip: is inside train, which the schema disables\n"
+        "  -> search it all the same with --allow-disabled train.clip"
+    )
+    space = build(
+        tmp_path, allow_disabled=dict.fromkeys(["train.clip", "train.lr"], "--allow-disabled"), **wishes
+    )
+    assert space["train.clip"].source == "--param; disabled by the schema, allowed by --allow-disabled"
+    assert space["train.lr"].source == "--param"
 
 
 def test_every_other_leaf_has_its_reason(tmp_path: Path) -> None:
