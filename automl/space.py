@@ -23,14 +23,22 @@ class ParameterKind(StrEnum):
 
 @dataclass(frozen=True)
 class Condition:
-    """The parameter only exists while another one has one of these values."""
+    """The parameter only exists while all of these others exist and have one of their values.
 
-    parent: str
-    values: tuple[ParamValue, ...]
+    Attributes:
+        needs: parent to the values that allow the parameter.
+    """
+
+    needs: Mapping[str, tuple[ParamValue, ...]]
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Names of the parameters that decide."""
+        return tuple(self.needs)
 
     def holds(self, params: Params) -> bool:
-        """Whether the parent is present and has an allowed value."""
-        return self.parent in params and params[self.parent] in self.values
+        """Whether all parents are present and have an allowed value."""
+        return all(name in params and params[name] in values for name, values in self.needs.items())
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ class Parameter:
         """The shape of ``automl space --json`` (contract section 12)."""
         fields = asdict(self)
         fields["type"] = fields.pop("kind").value
+        fields["condition"] = dict(self.condition.needs) if self.condition else None
         return fields
 
     @classmethod
@@ -106,7 +115,7 @@ class Parameter:
         condition, prior = (said.pop(name) for name in ("condition", "prior"))
         return cls(
             kind=kind,
-            condition=Condition(**condition) if condition else None,
+            condition=Condition(condition) if condition else None,
             prior=Prior(**prior) if prior else None,
             **said,
         )

@@ -149,7 +149,7 @@ class OptunaSearcher:
         for place, parameter in enumerate(rest):
             if parameter.condition is not None and not parameter.condition.holds(params):
                 continue
-            if parameter.choices and any(p.condition and p.condition.parent == parameter.name for p in rest):
+            if parameter.choices and any(p.condition and parameter.name in p.condition.parents for p in rest):
                 branches = ({**params, parameter.name: choice} for choice in parameter.choices)
                 return sum(self._count(rest[place + 1 :], branch) for branch in branches)
             return self._dimensions[parameter.name].size * self._count(rest[place + 1 :], params)

@@ -106,7 +106,8 @@ def _values(parameter: Parameter) -> str:
     if parameter.prior:
         text += f" around {parameter.prior.center} ({parameter.prior.confidence:.0%} of draws)"
     if parameter.condition:
-        text += f" when {parameter.condition.parent} in {', '.join(map(str, parameter.condition.values))}"
+        needs = parameter.condition.needs.items()
+        text += " when " + " and ".join(f"{name} in {', '.join(map(str, values))}" for name, values in needs)
     return text
 
 

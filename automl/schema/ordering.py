@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from automl.errors import Fault
+from automl.schema.drafts import freeze
 from automl.schema.leaves import Leaf
 from automl.schema.names import suggest
 from automl.schema.paths import get_path
-from automl.schema.wishes import Wish
 from automl.space import Condition, Parameter
-from automl.types import Spec
+from automl.types import ParamValue, Spec
 
 __all__ = ["Ordering"]
 
@@ -19,14 +19,27 @@ __all__ = ["Ordering"]
 class Ordering:
     """Puts parameters in order and collects what is wrong with their conditions.
 
+    Args:
+        leaves: all leaves, those made up to feed ties included.
+        spec: values of what is not searched.
+        owner: name of a dimension to that of its leaf.
+        where: name of a leaf to ``file:key``.
+
     Attributes:
         placed: parents before children.
-        reasons: parameters whose condition the spec rules out, and why.
+        reasons: leaves whose condition the spec rules out, and why.
         faults: conditions without sense.
     """
 
-    def __init__(self, leaves: Mapping[str, Leaf], spec: Spec, wishes: Mapping[str, Wish]) -> None:
-        self._leaves, self._spec, self._wishes = leaves, spec, wishes
+    def __init__(
+        self,
+        leaves: Mapping[str, Leaf],
+        spec: Spec,
+        *,
+        owner: Callable[[str], str],
+        where: Callable[[str], str],
+    ) -> None:
+        self._leaves, self._spec, self._owner, self._where = leaves, spec, owner, where
         self.placed: list[Parameter] = []
         self.reasons: dict[str, str] = {}
         self.faults: list[Fault] = []
@@ -35,38 +48,37 @@ class Ordering:
         """Order all parameters."""
         waiting = {p.name: p for p in parameters}
         while waiting:
-            ready = [p for p in waiting.values() if p.condition is None or p.condition.parent not in waiting]
+            ready = [
+                p for p in waiting.values() if not p.condition or waiting.keys().isdisjoint(p.condition.needs)
+            ]
             if not ready:
-                circle = ", ".join(waiting)
-                where = self._wishes[next(iter(waiting)).partition("[")[0]].where
-                self.faults.append(Fault(f"conditions lead in a circle: {circle}", f"{where}.when"))
+                where = f"{self._where(self._owner(next(iter(waiting))))}.when"
+                self.faults.append(Fault(f"conditions lead in a circle: {', '.join(waiting)}", where))
                 return
             for parameter in ready:
                 del waiting[parameter.name]
                 self._decide(parameter)
 
     def _decide(self, parameter: Parameter) -> None:
-        condition = parameter.condition
-        if condition is None:
-            self.placed.append(parameter)
-            return
-        where = f"{self._wishes[parameter.name.partition('[')[0]].where}.when"
-        parent = next((p for p in self.placed if p.name == condition.parent), None)
-        if parent is not None:
-            self._check_values(parent, condition, where)
-            self.placed.append(parameter)
-        elif condition.parent not in self._leaves:
-            hint = suggest(condition.parent, self._leaves)
-            self.faults.append(Fault("is not a parameter of the schema", where, hint))
-        elif (value := get_path(self._spec, condition.parent)) in condition.values:
-            self.placed.append(replace(parameter, condition=None))
-        else:
-            wanted = " or ".join(map(str, condition.values))
-            reason = f"only with {condition.parent} = {wanted}, which is {value}"
-            self.reasons[parameter.name.partition("[")[0]] = reason
+        """Keep what a condition asks of searched parents; what it asks of fixed ones is decided here."""
+        owner, needs = self._owner(parameter.name), {}
+        for name, values in parameter.condition.needs.items() if parameter.condition else ():
+            where = f"{self._where(owner)}.when"
+            parent = next((p for p in self.placed if p.name == name), None)
+            if parent is not None:
+                self._check_values(parent, values, where)
+                needs[name] = values
+            elif name not in self._leaves:
+                hint = suggest(name, self._leaves)
+                self.faults.append(Fault(f"{name} is not a parameter of the schema", where, hint))
+            elif (value := freeze(get_path(self._spec, name))) not in values:
+                wanted = " or ".join(map(str, values))
+                self.reasons[owner] = f"only with {name} = {wanted}, which is {value}"
+                return
+        self.placed.append(replace(parameter, condition=Condition(needs) if needs else None))
 
-    def _check_values(self, parent: Parameter, condition: Condition, where: str) -> None:
-        strange = [value for value in condition.values if not parent.contains(value)]
+    def _check_values(self, parent: Parameter, values: Sequence[ParamValue], where: str) -> None:
+        strange = [value for value in values if not parent.contains(value)]
         if strange:
             choices = ", ".join(map(str, parent.choices))
             hint = (

@@ -106,7 +106,8 @@ class _Builder:
 
     def refuse_relations_to_ties(self, drafts: Mapping[str, Draft]) -> None:
         for draft in drafts.values():
-            for other in set(draft.leaf.depends_on) & set(self.formulas):
+            parents = draft.condition.parents if draft.condition else ()
+            for other in {*draft.leaf.depends_on, *parents} & set(self.formulas):
                 hint = f"--drop {draft.name}, or search {other} itself"
                 self.faults.append(Fault(f"depends on {other}, which is tied", self.where(draft.name), hint))
 
@@ -186,7 +187,7 @@ class _Builder:
 
     def finish(self, parameters: list[Parameter]) -> tuple[list[Parameter], list[Tie]]:
         """Parameters in order, and what is computed from them."""
-        ordering = Ordering(self.leaves, self.spec, self.wishes)
+        ordering = Ordering(self.leaves, self.spec, owner=self.owner, where=self.where)
         ordering.place(parameters)
         self.reasons |= ordering.reasons
         builder = TieBuilder({p.name: p for p in ordering.placed}, self.leaves, self.spec)
@@ -201,10 +202,8 @@ class _Builder:
         return ordering.placed, ties
 
     def emptiness(self) -> Fault:
-        listed = [
-            f"{name}: {self.reasons[name]}" for name in self.schema.automl_default if name in self.reasons
-        ]
-        why = f" ({'; '.join(listed)})" if listed else ""
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+        why = f" ({reasons})" if reasons else ""
         hint = "name parameters with --param key=low:high or --space"
         return Fault(f"leaves nothing to search{why}", str(self.schema.path), hint)
 
@@ -227,8 +226,8 @@ def _computed(leaf: Leaf, fields: Mapping[str, Any]) -> str | None:
 
 
 def _condition(fields: Mapping[str, Any]) -> Condition | None:
-    when = fields.get("when")
-    if not when:
-        return None
-    parent, values = next(iter(when.items()))
-    return Condition(str(parent), tuple(map(freeze, values if isinstance(values, list) else [values])))
+    needs = {
+        str(parent): tuple(map(freeze, values if isinstance(values, list) else [values]))
+        for parent, values in fields.get("when", {}).items()
+    }
+    return Condition(needs) if needs else None

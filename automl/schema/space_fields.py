@@ -49,8 +49,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "choices": (_is_choice, "give a list of at least two values"),
     "weights": (lambda value: isinstance(value, list), "give one number a choice"),
     "when": (
-        lambda value: isinstance(value, dict) and len(value) == 1,
-        "write one parent with its values, {model.type: [a, b]}",
+        lambda value: isinstance(value, dict) and bool(value),
+        "write parents with their values, {model.type: [a, b]}",
     ),
     "prior": (_is_prior, "write {center: VALUE, confidence: between 0 and 1}"),
     "tie": (lambda value: isinstance(value, str), "write a formula such as base_lr * batch_size / 32"),

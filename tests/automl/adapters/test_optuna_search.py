@@ -24,7 +24,7 @@ MIXED = SearchSpace(
         Parameter("size", INT, 8, 512, step=8, log=True, default=64),
         Parameter("dropout", FLOAT, 0.0, 0.45, step=0.1, default=0.1),
         Parameter("kind", CHOICE, choices=("adam", "sgd"), default="adam"),
-        Parameter("momentum", FLOAT, 0.5, 0.99, default=0.9, condition=Condition("kind", ("sgd",))),
+        Parameter("momentum", FLOAT, 0.5, 0.99, default=0.9, condition=Condition({"kind": ("sgd",)})),
         Parameter("betas", CHOICE, choices=((0.9, 0.999), (0.9, 0.95), None), default=(0.9, 0.999)),
         Parameter("flip", BOOL, choices=(True, False), default=True),
     )
@@ -33,7 +33,7 @@ SMALL = SearchSpace(
     (
         Parameter("kind", CHOICE, choices=("adam", "sgd"), default="adam"),
         Parameter(
-            "nesterov", BOOL, choices=(True, False), default=False, condition=Condition("kind", ("sgd",))
+            "nesterov", BOOL, choices=(True, False), default=False, condition=Condition({"kind": ("sgd",)})
         ),
         Parameter("depth", INT, 1, 2, default=1),
     )

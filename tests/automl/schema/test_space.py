@@ -10,7 +10,7 @@ from automl.schema.leaves import ActionSchema
 from automl.schema.loader import load_schema
 from automl.schema.sampling import sample_space
 from automl.schema.space import build_space
-from automl.schema.space_files import SpaceRequest, directives_of_flags
+from automl.schema.space_files import Directive, SpaceRequest, directives_of_flags
 from automl.space import Condition, Parameter, SearchSpace
 
 
@@ -106,6 +106,12 @@ def test_an_element_that_is_a_leaf_of_its_own_is_searched(tmp_path: Path) -> Non
     space = build(tmp_path, weights, searched=[], spec={"w": [1.0, 10.0]})
     assert [(p.name, p.default) for p in space] == [("w[1]", 10.0)]
     assert [e.name for e in space.excluded] == ["w"]
+    schema = schema_of(tmp_path, weights, [], [])
+    wish = Directive("w[1]", {"when": {"w": [[2.0]]}}, "mine.yaml", "mine.yaml:w[1]")
+    with pytest.raises(
+        SpaceError, match=r"leaves nothing to search \(w\[1\]: only with w = \(2.0,\), which is"
+    ):
+        build_space(schema, schema.default, SpaceRequest(directives=(wish,)))
 
 
 def test_what_the_trainer_does_not_use_is_not_searched(tmp_path: Path) -> None:
@@ -313,7 +319,7 @@ def test_samples_are_repeatable_and_follow_scale_step_weight_and_condition() -> 
             Parameter("lr", "float", 1e-4, 1e0, log=True),  # type: ignore[arg-type]
             Parameter("width", "int", 8, 32, step=8),  # type: ignore[arg-type]
             Parameter("kind", "categorical", choices=("a", "b"), weights=(0.0, 1.0)),  # type: ignore[arg-type]
-            Parameter("m", "float", 0.0, 1.0, condition=Condition("kind", ("a",))),  # type: ignore[arg-type]
+            Parameter("m", "float", 0.0, 1.0, condition=Condition({"kind": ("a",)})),  # type: ignore[arg-type]
         )
     )
     samples = list(sample_space(space, 2000, seed=3))

@@ -6,6 +6,7 @@ from skills import schema_document, toy_properties
 
 from automl.errors import SpaceError
 from automl.schema.loader import load_schema
+from automl.schema.sampling import sample_space
 from automl.schema.space import build_space
 from automl.schema.space_files import read_space_file
 from automl.schema.space_warnings import find_space_warnings
@@ -98,21 +99,50 @@ def test_conditions_on_searched_and_on_fixed_parameters(tmp_path: Path) -> None:
     space = space_of(tmp_path, path)
     names = [p.name for p in space]
     assert names.index("model.kind") < names.index("model.width")
-    assert space["model.width"].condition == Condition("model.kind", ("large",))
+    assert space["model.width"].condition == Condition({"model.kind": ("large",)})
     assert space["train.clip"].condition is None
     reasons = {e.name: e.reason for e in space.excluded}
     assert reasons["train.momentum"] == "only with train.frozen = 5, which is 1"
     assert "model.width" not in space.defaults()
 
 
+def test_all_parents_of_a_condition_have_to_agree(tmp_path: Path) -> None:
+    text = (
+        "only: true\nparameters:\n"
+        "  model.width: {when: {model.kind: large, train.batch: [4, 8], train.frozen: 1}}\n"
+        "  model.kind:\n"
+        "  train.batch: {choices: [2, 4, 8]}\n"
+        "  train.clip: {when: {model.kind: small, train.frozen: 7}}\n"
+    )
+    space = space_of(tmp_path, write(tmp_path, "when", text))
+    condition = {"model.kind": ("large",), "train.batch": (4, 8)}
+    assert [p.name for p in space] == ["model.kind", "train.batch", "model.width"]
+    assert space["model.width"].condition == Condition(condition)
+    assert space["model.width"].to_json()["condition"] == condition
+    assert {"name": "train.clip", "reason": "only with train.frozen = 7, which is 1"} in space.to_json()[
+        "excluded"
+    ]
+    samples = list(sample_space(space, 200))
+    met = [p["model.kind"] == "large" and p["train.batch"] != 2 for p in samples]
+    assert [("model.width" in p) for p in samples] == met
+    assert 40 < sum(met) < 90
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("parameters: {model.width: {when: {model.kind: huge}}, model.kind: }", "model.kind never is 'huge'"),
-        ("parameters: {train.lr: {when: {train.mom: 1}}}", "train.lr.when: is not a parameter of the schema"),
+        (
+            "parameters: {train.lr: {when: {train.mom: 1}}}",
+            "train.lr.when: train.mom is not a parameter of the schema",
+        ),
         (
             "parameters: {train.lr: {when: {train.clip: 1}}, train.clip: {when: {train.lr: 1}}}",
             "conditions lead in a circle: train.lr, train.clip",
+        ),
+        (
+            "parameters: {model.kind: {when: {train.lr: 1}}, train.lr: {tie: train.clip}, train.clip: }",
+            "model.kind: depends on train.lr, which is tied",
         ),
         (
             "parameters: {model.kind: {choices: [small, large], weights: [1]}}",
