@@ -81,6 +81,11 @@ class FrameAnnotations:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def boxes_camera(self) -> Array:
+        """(n, 7) camera 7 of :mod:`bevfusion.geometry.boxes`."""
+        return np.column_stack([self.locations, self.dimensions_lhw, self.rotation_y])
+
     @classmethod
     def from_info(cls, annotations: Mapping[str, Any]) -> FrameAnnotations:
         """Read the ``annotations`` of an info file, or any mapping with KITTI's usual keys.

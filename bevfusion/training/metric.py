@@ -1,9 +1,8 @@
-"""What becomes of detections: AP11 as mmengine wants a metric, or text files."""
+"""What becomes of detections: AP11 as mmengine wants a metric."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ from mmengine.evaluator import BaseMetric
 
 from bevfusion.geometry.boxes import camera_corners, lidar7_to_camera7, project_boxes
 from bevfusion.metrics import FrameAnnotations, evaluate
-from bevfusion.metrics.labels import write_predictions
 
-__all__ = ["AveragePrecisionMetric", "PredictionWriter", "predicted_frame"]
+__all__ = ["AveragePrecisionMetric", "predicted_frame"]
 
 
 class AveragePrecisionMetric(BaseMetric):
@@ -41,34 +39,6 @@ class AveragePrecisionMetric(BaseMetric):
         ordered = sorted(results, key=lambda result: result[0])
         truth, found = [entry[1] for entry in ordered], [entry[2] for entry in ordered]
         return evaluate(truth, found, classes=self._classes)
-
-
-class PredictionWriter(BaseMetric):
-    """Writes detections as KITTI's server takes them, one text file per frame.
-
-    Args:
-        out_dir: receives ``<frame>.txt``, named like the point file; made when missing.
-        classes: class names in label order.
-        score_threshold: detections scored lower are left out.
-    """
-
-    def __init__(self, out_dir: Path, *, classes: Sequence[str], score_threshold: float) -> None:
-        super().__init__(collect_device="cpu")
-        self._out_dir = out_dir
-        self._classes = tuple(classes)
-        self._score_threshold = score_threshold
-        out_dir.mkdir(parents=True, exist_ok=True)
-
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Write the files of one batch."""
-        for sample in data_samples:
-            frame = predicted_frame(sample, self._classes, score_threshold=self._score_threshold)
-            write_predictions(self._out_dir / f"{Path(sample['lidar_path']).stem}.txt", frame)
-            self.results.append(len(frame))
-
-    def compute_metrics(self, results: list[int]) -> dict[str, float]:
-        """How many frames and detections were written."""
-        return {"frames": float(len(results)), "detections": float(sum(results))}
 
 
 def predicted_frame(

@@ -21,9 +21,9 @@ from bevfusion.errors import CheckpointError
 from bevfusion.hooks import ProgressHook, RandomnessHook, SentinelHook
 from bevfusion.spec import ExperimentSpec
 from bevfusion.training.loaders import evaluation_loader, training_loader
-from bevfusion.training.metric import AveragePrecisionMetric, PredictionWriter
+from bevfusion.training.metric import AveragePrecisionMetric
 
-__all__ = ["DetectorRunner", "build_evaluator", "build_inferencer", "build_trainer"]
+__all__ = ["DetectorRunner", "build_tester", "build_trainer"]
 
 _log = logging.getLogger(__name__)
 
@@ -100,28 +100,18 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
     )
 
 
-def build_evaluator(spec: ExperimentSpec, checkpoint: Path) -> DetectorRunner:
-    """A runner whose ``test()`` scores a checkpoint on ``dataset.test_dataset``.
+def build_tester(spec: ExperimentSpec, checkpoint: Path, metric: BaseMetric) -> DetectorRunner:
+    """A runner whose ``test()`` shows every frame of ``dataset.test_dataset`` to a checkpoint.
+
+    Args:
+        spec: the model and the data.
+        checkpoint: weights of that model.
+        metric: receives the detections; what it computes is what ``test()`` returns.
 
     Raises:
         CheckpointError: missing, unsafe, or of another model than the spec's.
+        DataError: the part of the data set cannot be read.
     """
-    return _build_tester(spec, checkpoint, AveragePrecisionMetric(classes=spec.dataset.classes))
-
-
-def build_inferencer(spec: ExperimentSpec, checkpoint: Path, out_dir: Path) -> DetectorRunner:
-    """A runner whose ``test()`` writes the detections of ``dataset.test_dataset`` into a folder.
-
-    Raises:
-        CheckpointError: missing, unsafe, or of another model than the spec's.
-    """
-    writer = PredictionWriter(
-        out_dir, classes=spec.dataset.classes, score_threshold=spec.inference.conf_threshold
-    )
-    return _build_tester(spec, checkpoint, writer)
-
-
-def _build_tester(spec: ExperimentSpec, checkpoint: Path, metric: BaseMetric) -> DetectorRunner:
     model = build_model(spec)
     checkpoints.load_weights(model, checkpoint)
     return DetectorRunner(

@@ -1,0 +1,106 @@
+"""What evaluate and inference share: a checkpoint sees every frame of the test part, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+
+from bevfusion.diagnosis.frames import FrameResult
+from bevfusion.errors import SpecError
+from bevfusion.metrics import FrameAnnotations
+from bevfusion.spec import ExperimentSpec
+from bevfusion.status import Phase, StatusWriter
+from bevfusion.training.ending import memory_errors_named
+from bevfusion.training.metric import predicted_frame
+from bevfusion.training.runner import DetectorRunner, build_tester
+
+__all__ = ["Tested", "run_test"]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A finished test: the model with its data, the checkpoint, and all frames by number."""
+
+    runner: DetectorRunner
+    checkpoint: Path
+    frames: tuple[FrameResult, ...]
+
+
+def run_test(
+    spec: ExperimentSpec,
+    action: str,
+    deliver: Callable[[Tested], Mapping[str, float]],
+    *,
+    score_threshold: float = 0.0,
+) -> None:
+    """Detect in every frame of ``dataset.test_dataset``, hand over what was found, and tell of it.
+
+    Args:
+        spec: the model and the data.
+        action: ``evaluate`` or ``inference``: the block of the spec that names the checkpoint.
+        deliver: writes the products of the action; returns the figures of the last status line. Of several
+            processes only the first one calls it, with the frames of all.
+        score_threshold: detections scored lower are left out.
+
+    Raises:
+        SpecError: no checkpoint is named.
+        CheckpointError: it is missing, unsafe, or of another model.
+        DataError: the part of the data set cannot be read.
+        OutOfMemoryError: model or batch are too large for the device.
+    """
+    checkpoint = getattr(spec, action).checkpoint
+    if not checkpoint:
+        raise SpecError(
+            "names no checkpoint", where=f"{action}.checkpoint", hint="name an epoch_<n>.pth file"
+        )
+    collected = _Frames(spec.dataset.classes, score_threshold=score_threshold)
+    with memory_errors_named():
+        runner = build_tester(spec, Path(checkpoint), collected)
+        status = StatusWriter(Path(spec.results_dir) / "status.json") if runner.rank == 0 else None
+        if status:
+            status.write(Phase.STARTED, f"{action} of {checkpoint}")
+        runner.test()
+        if status:
+            figures = deliver(Tested(runner, Path(checkpoint), collected.frames))
+            status.write(Phase.SUCCESS, f"{action} finished", kpi=figures)
+
+
+class _Frames(BaseMetric):
+    """Keeps every frame of a test, from all processes."""
+
+    def __init__(self, classes: Sequence[str], *, score_threshold: float) -> None:
+        super().__init__(collect_device="cpu", prefix="test")
+        self._classes = tuple(classes)
+        self._score_threshold = score_threshold
+        self.frames: tuple[FrameResult, ...] = ()
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
+        """Keep the frames of one batch."""
+        for sample in data_samples:
+            found = predicted_frame(sample, self._classes, score_threshold=self._score_threshold)
+            self.results.append(_frame_result(sample, found))
+
+    def compute_metrics(self, results: list[FrameResult]) -> dict[str, float]:
+        """Put the frames in order, whichever process saw them."""
+        self.frames = tuple(sorted(results, key=lambda frame: frame.sample_idx))
+        return {"frames": float(len(self.frames))}
+
+
+def _frame_result(sample: Mapping[str, Any], found: FrameAnnotations) -> FrameResult:
+    labels = sample["eval_ann_info"]
+    height, width = sample["ori_shape"][:2]
+    return FrameResult(
+        sample_idx=sample["sample_idx"],
+        name=Path(sample["lidar_path"]).stem,
+        image_path=Path(sample["img_path"]),
+        size_px=(height, width),
+        cam2img=np.asarray(sample["cam2img"][0], dtype=np.float64),
+        lidar2cam=np.asarray(sample["lidar2cam"][0], dtype=np.float64),
+        labels=FrameAnnotations.from_info(labels) if labels else None,
+        detections=found,
+    )

@@ -1,0 +1,1 @@
+"""Says why a detector scores as it does, not only how it scores."""
