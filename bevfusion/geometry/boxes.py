@@ -7,15 +7,17 @@ layout      columns                             meaning
 ==========  ==================================  =======================================================
 camera 7    x, y, z, l, h, w, ry                KITTI: y is the bottom (y points down)
 lidar 7     x, y, z, dx, dy, dz, yaw            mmdet3d: dx = l along the heading, dy = w, dz = h
-camera 9    x, y, z, l, h, w, rx, ry, rz        TAO's layout of camera 7; rx = rz = 0 for KITTI
-lidar 9     x, y, z, dx, dy, dz, rx, ry, rz     TAO's layout of lidar 7; rz is the yaw, rx = ry = 0
+camera 9    x, y, z, l, h, w, rx, ry, rz        camera 7 tilted in any way; KITTI's boxes have rx = rz = 0
+lidar 9     x, y, z, dx, dy, dz, rx, ry, rz     lidar 7 tilted in any way; an upright box has rz = yaw
 ==========  ==================================  =======================================================
 
-The two families treat the heading differently. With 7 numbers ``yaw = -ry - pi/2``, as mmdet3d does: it
-neglects the small tilt between the sensors. With 9 numbers the heading is rotated by the calibration and
-projected onto the LiDAR's ground plane, as TAO does on its way forward; the way back here inverts that
-projection exactly for every angle, while TAO's keeps one Euler angle of a decomposition and loses headings
-beyond +-pi/2.
+Three angles are those of :func:`bevfusion.geometry.frames.rotation_from_euler`. At angles of zero the edges
+of a camera box lie along the camera's axes, those of a LiDAR box along the LiDAR's.
+
+The two families treat the calibration differently. With 7 numbers ``yaw = -ry - pi/2``, as mmdet3d does: it
+neglects the small tilt between the sensors. With 9 numbers the whole rotation is carried over, and nothing is
+lost either way. TAO keeps one of the three angles: on the way to the LiDAR that is the heading, and what
+:func:`upright_boxes` makes of the exact result; on the way back it folds headings beyond +-pi/2.
 """
 
 from __future__ import annotations
@@ -23,7 +25,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bevfusion.geometry.frames import FloatArray, project_points, transform_points, wrap_angle
+from bevfusion.geometry.frames import (
+    FloatArray,
+    euler_from_rotation,
+    project_points,
+    rotation_from_euler,
+    transform_points,
+    wrap_angle,
+)
 
 __all__ = [
     "camera7_to_lidar7",
@@ -34,6 +43,7 @@ __all__ = [
     "lidar_corners",
     "points_in_boxes",
     "project_boxes",
+    "upright_boxes",
 ]
 
 # Corners of the unit box in mmdet3d's order: rear right bottom, rear right top, rear left top, rear left
@@ -45,6 +55,8 @@ _EDGES = np.array(
     [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]]
 )
 _NEAR_M = 0.1
+# From the edges of a camera box (length, height down, width) to those of a LiDAR box (length, width, height).
+_EDGES_CAMERA2LIDAR = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
 
 
 def camera7_to_lidar7(boxes: FloatArray, cam2lidar: ArrayLike) -> FloatArray:
@@ -74,62 +86,58 @@ def lidar7_to_camera7(boxes: FloatArray, lidar2cam: ArrayLike) -> FloatArray:
 
 
 def camera9_to_lidar9(boxes: FloatArray, cam2lidar: ArrayLike) -> FloatArray:
-    """Bring upright camera boxes into TAO's LiDAR layout, heading rotated by the calibration.
+    """Bring boxes of any tilt into the LiDAR frame.
 
     Args:
-        boxes: (n, 9) camera 9. Upright: rx and rz are not looked at.
+        boxes: (n, 9) camera 9.
         cam2lidar: (4, 4).
 
     Returns:
-        (n, 9) lidar 9, rz in [-pi, pi), rx = ry = 0.
+        (n, 9) lidar 9.
     """
-    converted = _swap_sensor9(boxes, cam2lidar)
-    rotation_y = boxes[:, 7]
-    heading = np.stack([np.cos(rotation_y), np.zeros_like(rotation_y), -np.sin(rotation_y)], axis=-1)
-    heading = heading @ np.asarray(cam2lidar, dtype=boxes.dtype)[:3, :3].T
-    converted[:, 8] = np.arctan2(heading[:, 1], heading[:, 0])
-    return converted
+    return _swap_sensor9(boxes, cam2lidar, _EDGES_CAMERA2LIDAR)
 
 
 def lidar9_to_camera9(boxes: FloatArray, lidar2cam: ArrayLike) -> FloatArray:
-    """Bring TAO's LiDAR boxes back to the camera; inverts :func:`camera9_to_lidar9` exactly.
-
-    Among the horizontal camera directions one, up to its sign, projects onto the given LiDAR heading: the
-    one that is perpendicular to the heading's left-hand normal.
+    """Bring boxes of any tilt into the camera frame; inverse of :func:`camera9_to_lidar9`.
 
     Args:
-        boxes: (n, 9) lidar 9, upright: rx and ry are not looked at.
+        boxes: (n, 9) lidar 9.
         lidar2cam: (4, 4).
 
     Returns:
-        (n, 9) camera 9, ry in [-pi, pi], rx = rz = 0.
+        (n, 9) camera 9. The same rotation can be written by two triples of angles; this is the one whose ry
+        lies within +-pi/2, so an upright box that looks away comes out with rx = rz = +-pi.
     """
-    converted = _swap_sensor9(boxes, lidar2cam)
-    yaw = boxes[:, 8]
-    zeros = np.zeros_like(yaw)
-    rotation = np.asarray(lidar2cam, dtype=boxes.dtype)[:3, :3].T
-    left = np.stack([-np.sin(yaw), np.cos(yaw), zeros], axis=-1) @ rotation
-    ahead = np.stack([np.cos(yaw), np.sin(yaw), zeros], axis=-1) @ rotation
-    x, z = left[:, 2], -left[:, 0]
-    sign = np.where(x * ahead[:, 0] + z * ahead[:, 2] < 0, -1.0, 1.0)
-    converted[:, 7] = np.arctan2(-sign * z, sign * x)
-    return converted
+    return _swap_sensor9(boxes, lidar2cam, _EDGES_CAMERA2LIDAR.T)
+
+
+def upright_boxes(boxes: FloatArray) -> FloatArray:
+    """Describe LiDAR boxes by their yaw alone, as detectors are scored.
+
+    Args:
+        boxes: (n, 7) lidar 7, returned as they are, or (n, 9) lidar 9.
+
+    Returns:
+        (n, 7) lidar 7: same bottom centre and size, yaw that of the long axis seen from above.
+    """
+    if boxes.shape[-1] == 7:
+        return boxes
+    heading = rotation_from_euler(boxes[:, 6:9])[:, :2, 0]
+    return np.concatenate([boxes[:, :6], np.arctan2(heading[:, 1:], heading[:, :1])], axis=1)
 
 
 def lidar_corners(boxes: FloatArray) -> FloatArray:
     """Give the eight corners of LiDAR boxes.
 
     Args:
-        boxes: (n, 7) lidar 7.
+        boxes: (n, 7) lidar 7 or (n, 9) lidar 9.
 
     Returns:
         (n, 8, 3) in mmdet3d's order: 0-3 the rear face, 4-7 the front face, 0, 3, 4, 7 at the bottom.
     """
     local = boxes[:, None, 3:6] * _UNIT_CORNERS.astype(boxes.dtype)
-    cos, sin = np.cos(boxes[:, None, 6]), np.sin(boxes[:, None, 6])
-    x = cos * local[..., 0] - sin * local[..., 1]
-    y = sin * local[..., 0] + cos * local[..., 1]
-    return np.asarray(np.stack([x, y, local[..., 2]], axis=-1) + boxes[:, None, :3])
+    return np.asarray(local @ _rotations(boxes).transpose(0, 2, 1) + boxes[:, None, :3])
 
 
 def camera_corners(boxes: FloatArray) -> FloatArray:
@@ -168,20 +176,19 @@ def points_in_boxes(points: FloatArray, boxes: FloatArray) -> NDArray[np.bool_]:
 
     Args:
         points: (n, >=3) in the LiDAR frame.
-        boxes: (m, 7) lidar 7.
+        boxes: (m, 7) lidar 7 or (m, 9) lidar 9.
 
     Returns:
         (n, m).
     """
     inside = np.zeros((len(points), len(boxes)), dtype=bool)
-    for column, (x, y, z, dx, dy, dz, yaw) in enumerate(boxes):
-        reach = np.hypot(dx, dy) / 2 + 1e-6
-        near = np.flatnonzero((np.abs(points[:, 0] - x) <= reach) & (np.abs(points[:, 1] - y) <= reach))
-        offset = points[near, :3] - np.array([x, y, z], dtype=points.dtype)
-        along = np.cos(yaw) * offset[:, 0] + np.sin(yaw) * offset[:, 1]
-        across = np.cos(yaw) * offset[:, 1] - np.sin(yaw) * offset[:, 0]
-        in_height = (offset[:, 2] >= 0) & (offset[:, 2] <= dz)
-        inside[near, column] = (np.abs(along) <= dx / 2) & (np.abs(across) <= dy / 2) & in_height
+    for column, (box, rotation) in enumerate(zip(boxes, _rotations(boxes), strict=True)):
+        # A box tilted over reaches no further from its bottom centre than to its farthest upper corner.
+        reach = np.hypot(np.hypot(box[3], box[4]) / 2, box[5] if len(box) == 9 else 0.0) + 1e-6
+        near = np.flatnonzero((np.abs(points[:, :2] - box[:2]) <= reach).all(axis=1))
+        along, across, up = ((points[near, :3] - box[:3].astype(points.dtype)) @ rotation).T
+        in_height = (up >= 0) & (up <= box[5])
+        inside[near, column] = (np.abs(along) <= box[3] / 2) & (np.abs(across) <= box[4] / 2) & in_height
     return inside
 
 
@@ -191,9 +198,22 @@ def _swap_sensor7(boxes: FloatArray, transform: ArrayLike) -> FloatArray:
     return np.concatenate([position, boxes[:, [3, 5, 4]], wrap_angle(-boxes[:, 6:7] - np.pi / 2)], axis=1)
 
 
-def _swap_sensor9(boxes: FloatArray, transform: ArrayLike) -> FloatArray:
+def _swap_sensor9(boxes: FloatArray, transform: ArrayLike, edges: FloatArray) -> FloatArray:
     position = transform_points(boxes[:, :3], transform)
-    return np.concatenate([position, boxes[:, [3, 5, 4]], np.zeros_like(boxes[:, 6:9])], axis=1)
+    turn = np.asarray(transform, dtype=boxes.dtype)[:3, :3]
+    rotation = turn @ rotation_from_euler(boxes[:, 6:9]) @ edges.T.astype(boxes.dtype)
+    return np.concatenate([position, boxes[:, [3, 5, 4]], euler_from_rotation(rotation)], axis=1)
+
+
+def _rotations(boxes: FloatArray) -> FloatArray:
+    """(n, 3, 3) from the edges of each LiDAR box to the LiDAR frame."""
+    if boxes.shape[-1] == 9:
+        return rotation_from_euler(boxes[:, 6:9])
+    cos, sin = np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
+    rotations = np.zeros((len(boxes), 3, 3), dtype=boxes.dtype)
+    rotations[:, 0, 0], rotations[:, 0, 1], rotations[:, 1, 0], rotations[:, 1, 1] = cos, -sin, sin, cos
+    rotations[:, 2, 2] = 1
+    return rotations
 
 
 def _project_box(corners: FloatArray, projection: ArrayLike, limit: NDArray[np.int64]) -> list[float]:

@@ -14,6 +14,7 @@ Angles in radians:
 
 - camera ``rotation_y``: 0 looks along +x, grows clockwise seen from above (about +y, which points down).
 - LiDAR ``yaw``: 0 looks along +x (forward), grows counter-clockwise seen from above (about +z).
+- Three *Euler angles* ``rx, ry, rz`` turn about the fixed axes x, then y, then z: ``R = Rz @ Ry @ Rx``.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "FloatArray",
+    "euler_from_rotation",
     "invert_rigid",
     "is_rotation",
     "project_points",
+    "rotation_from_euler",
     "to_homogeneous",
     "transform_points",
     "visible_mask",
@@ -35,6 +38,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.floating[Any]]
+# Nearer than this to a pitch of 90 degrees, roll and yaw turn about one axis and only their sum is known.
+_GIMBAL_LOCK = 1e-7
 
 
 def to_homogeneous(matrix: ArrayLike) -> NDArray[np.float64]:
@@ -132,3 +137,42 @@ def visible_mask(
 def wrap_angle(angle_rad: FloatArray) -> FloatArray:
     """Bring angles into [-pi, pi)."""
     return np.asarray((angle_rad + np.pi) % (2 * np.pi) - np.pi)
+
+
+def rotation_from_euler(angles_rad: FloatArray) -> FloatArray:
+    """Turn three angles into the rotation that they mean.
+
+    Args:
+        angles_rad: (..., 3) rx, ry, rz.
+
+    Returns:
+        (..., 3, 3), ``Rz @ Ry @ Rx``.
+    """
+    (sx, sy, sz), (cx, cy, cz) = (np.moveaxis(f(angles_rad), -1, 0) for f in (np.sin, np.cos))
+    rows = (
+        (cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx),
+        (sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx),
+        (-sy, cy * sx, cy * cx),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def euler_from_rotation(rotation: FloatArray) -> FloatArray:
+    """Describe a rotation by three angles; inverse of :func:`rotation_from_euler`, for every rotation.
+
+    Args:
+        rotation: (..., 3, 3).
+
+    Returns:
+        (..., 3) rx, ry, rz; rx, rz in [-pi, pi], ry in [-pi/2, pi/2]. Where ry is +-pi/2, rx is 0.
+    """
+    level = np.hypot(rotation[..., 0, 0], rotation[..., 1, 0])
+    is_locked = level < _GIMBAL_LOCK
+    rx = np.where(is_locked, 0.0, np.arctan2(rotation[..., 2, 1], rotation[..., 2, 2]))
+    ry = np.arctan2(-rotation[..., 2, 0], level)
+    rz = np.where(
+        is_locked,
+        np.arctan2(-rotation[..., 0, 1], rotation[..., 1, 1]),
+        np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0]),
+    )
+    return np.stack([rx, ry, rz], axis=-1)

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from bevfusion.geometry.frames import (
+    euler_from_rotation,
     invert_rigid,
     is_rotation,
     project_points,
+    rotation_from_euler,
     to_homogeneous,
     transform_points,
     visible_mask,
@@ -52,3 +54,17 @@ def test_only_proper_rotations_pass(matrix: np.ndarray, expected: bool) -> None:
 def test_angles_are_wrapped_into_half_open_interval() -> None:
     wrapped = wrap_angle(np.array([np.pi, -np.pi, 3.5, -7.0]))
     np.testing.assert_allclose(wrapped, [-np.pi, -np.pi, 3.5 - 2 * np.pi, 2 * np.pi - 7.0])
+
+
+def test_euler_angles_turn_about_x_then_y_then_z() -> None:
+    up, ahead = np.array([0.0, 0, 1]), np.array([1.0, 0, 0])
+    np.testing.assert_allclose(rotation_from_euler(np.array([np.pi / 2, 0, 0])) @ up, [0, -1, 0], atol=1e-15)
+    turned = rotation_from_euler(np.array([0, np.pi / 2, np.pi / 2])) @ ahead
+    np.testing.assert_allclose(turned, [0, 0, -1], atol=1e-15)
+
+
+@pytest.mark.parametrize("ry", [0.0, 1.2, -1.5707, np.pi / 2, -np.pi / 2, np.pi / 2 - 1e-9, 3.0])
+def test_angles_of_a_rotation_give_it_back(ry: float) -> None:
+    rx, rz = np.meshgrid(np.linspace(-3.1, 3.1, 9), np.linspace(-3.1, 3.1, 9))
+    rotations = rotation_from_euler(np.stack([rx, np.full_like(rx, ry), rz], axis=-1))
+    np.testing.assert_allclose(rotation_from_euler(euler_from_rotation(rotations)), rotations, atol=2e-7)
