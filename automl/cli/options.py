@@ -79,7 +79,7 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "objectives": _many("--objective", "NAME:direction; repeatable.", _SEARCH),
     "constraints": _many("--constraint", 'Limit such as "latency_ms<=50"; repeatable.', _SEARCH),
     "space": _text("--space", "Curated search space: a name or a file.", _SEARCH),
-    "params": _many("--param", "key=low:high[:log] or key=a,b,c; repeatable.", _SEARCH),
+    "params": _many("--param", "key=low:high[:log], key=a,b,c, key=tie:formula; repeatable.", _SEARCH),
     "drops": _many("--drop", "Leave a parameter out; repeatable.", _SEARCH),
     "allow_disabled": _many("--allow-disabled", "Search a parameter the schema disables.", _SEARCH),
     "open_bounds": _text("--open-bounds", "refuse (default) or around-default.", _SEARCH),

@@ -13,7 +13,8 @@ from automl.schema.documents import read_yaml_mapping
 from automl.schema.leaves import ActionSchema
 from automl.schema.loader import load_schema, schema_of_template
 from automl.schema.space import build_space
-from automl.schema.space_files import SpaceRequest, directives_of_flags, read_space_file
+from automl.schema.space_files import SpaceRequest, read_space_file
+from automl.schema.space_flags import directives_of_flags
 from automl.schema.spec import Layer, layer_of_file, layer_of_overrides
 from automl.skills import Skill, SkillAction
 from automl.space import SearchSpace

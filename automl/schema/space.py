@@ -9,6 +9,7 @@ from typing import Any
 from automl.errors import Fault, SpaceError
 from automl.schema.dimensions import NotSearchableError, draft_of_leaf
 from automl.schema.drafts import Draft, freeze
+from automl.schema.expressions import parse_expression
 from automl.schema.leaves import ActionSchema, Leaf
 from automl.schema.ordering import Ordering
 from automl.schema.paths import get_path
@@ -199,7 +200,18 @@ class _Builder:
             elif tie:
                 ties.append(tie)
         self.faults += ordering.faults + builder.faults
+        if not self.faults:
+            self.refuse_idle(ordering.placed, ties)
         return ordering.placed, ties
+
+    def refuse_idle(self, parameters: list[Parameter], ties: list[Tie]) -> None:
+        """A dimension that is no key of the spec has to feed a tie or decide a condition."""
+        used = {name for tie in ties for name in parse_expression(tie.expression).names}
+        used |= {name for p in parameters if p.condition for name in p.condition.parents}
+        for parameter in parameters:
+            if parameter.auxiliary and parameter.name not in used:
+                hint = "tie a key of the spec to it"
+                self.faults.append(Fault("feeds no tie", self.where(parameter.name), hint))
 
     def emptiness(self) -> Fault:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())

@@ -53,7 +53,10 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "write parents with their values, {model.type: [a, b]}",
     ),
     "prior": (_is_prior, "write {center: VALUE, confidence: between 0 and 1}"),
-    "tie": (lambda value: isinstance(value, str), "write a formula such as base_lr * batch_size / 32"),
+    "tie": (
+        lambda value: isinstance(value, str) and bool(value.strip()),
+        "write a formula such as base_lr * batch_size / 32",
+    ),
     "auxiliary": (_is_bool, "true or false"),
     "default": (_is_number, "give a number"),
     "comment": (lambda _: True, ""),

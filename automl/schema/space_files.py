@@ -1,23 +1,20 @@
-"""What people say about a search space: curated files, ``--param`` and ``--drop``, as directives."""
+"""What people say about a search space, as directives; curated files are read here."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from automl.errors import Fault, SpaceError
-from automl.schema.documents import parse_value, read_yaml_mapping
+from automl.schema.documents import read_yaml_mapping
 from automl.schema.names import suggest
 from automl.schema.space_fields import FIELDS, find_problem
 
-__all__ = ["Directive", "SpaceRequest", "directives_of_flags", "read_space_file"]
+__all__ = ["Directive", "SpaceRequest", "read_space_file"]
 
 _KEYS = ("name", "description", "extends", "only", "parameters", "drop", "allow_disabled")
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_RANGE = re.compile(rf"({_NUMBER}):({_NUMBER})(?::(log|linear))?")
 
 
 @dataclass(frozen=True)
@@ -91,33 +88,6 @@ def _over(below: SpaceRequest, above: SpaceRequest) -> SpaceRequest:
         only=above.only or below.only,
         allow_disabled={**below.allow_disabled, **above.allow_disabled},
     )
-
-
-def directives_of_flags(params: Iterable[str]) -> tuple[Directive, ...]:
-    """``key=low:high[:log]``, ``key=a,b,c`` or a bare ``key`` (the schema's own bounds) as directives.
-
-    Raises:
-        SpaceError: all texts that are none of these.
-    """
-    directives: list[Directive] = []
-    faults: list[Fault] = []
-    for text in params:
-        name, sign, value = (part.strip() for part in text.partition("="))
-        match = _RANGE.fullmatch(value)
-        choices = parse_value(f"[{value}]") if sign and not match else None
-        if not name or (sign and not match and not (isinstance(choices, list) and len(choices) > 1)):
-            faults.append(
-                Fault(f"{text!r} is no range and no list", "--param", "write key=low:high[:log] or key=a,b,c")
-            )
-            continue
-        fields: dict[str, Any] = {"choices": choices} if choices else {}
-        if match:
-            fields = {"low": parse_value(match[1]), "high": parse_value(match[2])}
-            fields |= {"log": match[3] == "log"} if match[3] else {}
-        directives.append(Directive(name, fields, "--param", f"--param:{name}"))
-    if faults:
-        raise SpaceError(faults)
-    return tuple(directives)
 
 
 class _FileReader:

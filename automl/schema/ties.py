@@ -38,7 +38,8 @@ class TieBuilder:
             ranges = {name: self._range(name) for name in expression.names}
             low, high = expression.bounds(ranges)
         except ExpressionError as cause:
-            self.faults.append(Fault(f"the tie {text!r} {cause}", where, "see the names in automl space"))
+            hint = "name numbers of the spec, or make one up with --param NAME=LOW:HIGH@START"
+            self.faults.append(Fault(f"the tie {text!r} {cause}", where, hint))
             return None
         unit = _unit(leaf)
         low, high = _rounded(low, unit), _rounded(high, unit)

@@ -16,7 +16,8 @@ from automl.schema.loader import load_schema
 from automl.schema.paths import get_path
 from automl.schema.sampling import sample_space
 from automl.schema.space import build_space
-from automl.schema.space_files import SpaceRequest, directives_of_flags
+from automl.schema.space_files import SpaceRequest
+from automl.schema.space_flags import directives_of_flags
 from automl.schema.spec import apply_params
 from automl.schema.ties import spec_params
 from automl.space import SearchSpace

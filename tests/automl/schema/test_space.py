@@ -10,7 +10,8 @@ from automl.schema.leaves import ActionSchema
 from automl.schema.loader import load_schema
 from automl.schema.sampling import sample_space
 from automl.schema.space import build_space
-from automl.schema.space_files import Directive, SpaceRequest, directives_of_flags
+from automl.schema.space_files import Directive, SpaceRequest
+from automl.schema.space_flags import directives_of_flags
 from automl.space import Condition, Parameter, SearchSpace
 
 
@@ -233,9 +234,11 @@ def test_every_fault_of_the_flags_is_told_at_once(tmp_path: Path) -> None:
     assert "--drop:train.nope: is not a parameter of the schema" in text
 
 
-@pytest.mark.parametrize("text", ["train.lr=", "train.lr=0.5", "=1:2", "train.lr=1:2:3", "train.lr=1:inf"])
+@pytest.mark.parametrize(
+    "text", ["train.lr=", "train.lr=0.5", "=1:2", "train.lr=1:2:3", "train.lr=1:inf", "x=1:2@", "x=tie: "]
+)
 def test_texts_that_are_no_range_are_refused(text: str) -> None:
-    with pytest.raises(SpaceError, match="is no range and no list"):
+    with pytest.raises(SpaceError, match="is no range, no list and no tie"):
         directives_of_flags([text])
 
 

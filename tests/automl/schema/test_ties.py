@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from automl.schema.paths import get_path
 from automl.schema.sampling import sample_space
 from automl.schema.space import build_space
 from automl.schema.space_files import SpaceRequest, read_space_file
+from automl.schema.space_flags import directives_of_flags
 from automl.schema.space_warnings import find_space_warnings
 from automl.schema.spec import apply_params
 from automl.schema.ties import spec_params
@@ -72,6 +74,29 @@ def test_whole_numbers_are_rounded_down_to_their_unit(tmp_path: Path) -> None:
     assert (space.ties[0].low, space.ties[0].high, space.ties[0].unit) == (40, 88, 8)
 
 
+def test_flags_make_ties_as_files_do(tmp_path: Path) -> None:
+    flags = ["base_lr=1e-4:1e-2:log@1e-3", "train.batch=2,4,8", "train.lr=tie: base_lr * train.batch / 4"]
+    schema = schema_of(tmp_path)
+    said = build_space(schema, schema.default, SpaceRequest(directives=directives_of_flags(flags)))
+    written = space_of(tmp_path, SCALED)
+    assert spec_params(said, {"base_lr": 2e-3, "train.batch": 8}) == {"train.batch": 8, "train.lr": 4e-3}
+    assert said["base_lr"] == replace(written["base_lr"], source="--param; no key of the spec, feeds ties")
+    assert said.ties == (replace(written.ties[0], source="--param"),)
+
+
+def test_flags_that_make_no_tie_are_refused(tmp_path: Path) -> None:
+    schema = schema_of(tmp_path)
+    flags = directives_of_flags(["train.lr=0.1:0.5@0.2", "train.clip=tie:base * 2"])
+    with pytest.raises(
+        SpaceError, match=r"--param:train.lr: is a key of the spec, so it cannot be auxiliary"
+    ):
+        build_space(schema, schema.default, SpaceRequest(directives=flags))
+    with pytest.raises(SpaceError) as caught:
+        build_space(schema, schema.default, SpaceRequest(directives=flags[1:]))
+    assert "--param:train.clip: the tie 'base * 2' speaks of 'base', which is no number" in str(caught.value)
+    assert "-> name numbers of the spec, or make one up with --param NAME=LOW:HIGH@START" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("tie", "message"),
     [
@@ -104,6 +129,10 @@ def test_ties_that_may_leave_the_schemas_bounds_are_refused(tmp_path: Path, tie:
             "is a key of the spec, so it cannot be aux",
         ),
         ("parameters: {extra: {auxiliary: true, low: 1, high: 2}}", "is auxiliary and has no default"),
+        (
+            "parameters: {extra: {auxiliary: true, default: 1, low: 1, high: 2}, train.clip: }",
+            "yaml:extra: feeds no tie\n  -> tie a key of the spec to it",
+        ),
         ("parameters: {train.lr: {prior: {center: 3}}}", "the prior's centre 3 is no value of the parameter"),
         (
             "parameters: {train.lr: {prior: {confidence: 2}}}",
