@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any, Self
 
 from automl.errors import UsageError
 
@@ -75,6 +77,45 @@ class RunRequest:
     as_json: bool = False
     quiet: bool = False
     assume_yes: bool = False
+
+    def to_json(self, *, secret_keys: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The request so that it means the same from any folder, for `from_json`.
+
+        Args:
+            secret_keys: spec keys whose ``--set`` is left out.
+        """
+        secret = tuple(f"{key}=" for key in secret_keys)
+        absolute = replace(
+            self,
+            skill_dir=self.skill_dir and self.skill_dir.resolve(),
+            spec=self.spec and self.spec.resolve(),
+            results_dir=self.results_dir.resolve(),
+            data=self.data if self.data is None or "://" in self.data else _absolute(self.data),
+            space=_absolute(self.space) if self.space and Path(self.space).is_file() else self.space,
+            overrides=tuple(pair for pair in self.overrides if not pair.startswith(secret)),
+        )
+        return {
+            name: str(value) if isinstance(value, Path) else value for name, value in asdict(absolute).items()
+        }
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """The request that `to_json` wrote.
+
+        Raises:
+            KeyError: a field is missing.
+        """
+        values = {field.name: said[field.name] for field in fields(cls)}
+        paths = {name: Path(values[name]) for name in _PATHS if values[name] is not None}
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **paths, **lists})
+
+
+_PATHS = ("skill_dir", "spec", "results_dir")
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve())
 
 
 def parse_duration(text: str) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from automl.app.sheet import UNRANKED
-from automl.planning import Plan
+from automl.planning import SearchPlan
 from automl.ports import Strategy
 from automl.search.fixed import DefaultOnly
 from automl.search.paced import FullLength, PacedSearch
@@ -13,17 +12,19 @@ from automl.study.state import DEFAULT_TRIAL
 __all__ = ["make_strategy"]
 
 
-def make_strategy(plan: Plan) -> Strategy:
-    """The plan's algorithm as a strategy; a plain training proposes the default spec alone."""
-    if not plan.is_study:
+def make_strategy(search: SearchPlan | None) -> Strategy:
+    """The algorithm of a search as a strategy; a plain training, which has none, trains the default spec."""
+    if search is None:
         return DefaultOnly()
     from automl.adapters.optuna_search import OptunaSearcher  # noqa: PLC0415 - a plain action needs no Optuna
 
-    metric = plan.metric or UNRANKED
     searcher = OptunaSearcher(
-        plan.space, sampler=plan.algorithm.name, direction=metric.direction, seed=plan.request.seed
+        search.space,
+        sampler=search.algorithm.name,
+        direction=search.metric.direction,
+        seed=search.seed,
     )
-    if plan.algorithm.name != "asha":
+    if search.algorithm.name != "asha":
         return PacedSearch(searcher, FullLength())
-    rungs = SuccessiveHalving(metric, plan.budget.max_epochs, spared=frozenset({DEFAULT_TRIAL}))
+    rungs = SuccessiveHalving(search.metric, search.budget.max_epochs, spared=frozenset({DEFAULT_TRIAL}))
     return PacedSearch(searcher, rungs)

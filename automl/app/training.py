@@ -9,12 +9,12 @@ from automl.app.final_check import make_final_check
 from automl.app.outcome import Outcome, error_of
 from automl.app.recipe import make_trial_spec
 from automl.app.sheet import make_sheet, make_tracker
+from automl.app.stored_plan import store_plan
 from automl.app.strategy import make_strategy
 from automl.controller import Ports, StudyPlan, run_study
 from automl.errors import ExitCode
 from automl.planning import Plan
 from automl.ports import Scheduler, Tracker
-from automl.provenance import installed_versions
 from automl.study.state import DEFAULT_TRIAL
 from automl.study.store import new_folder
 from automl.study.summary import read_summary
@@ -30,10 +30,9 @@ def run_training(plan: Plan, recipe: TrainerRecipe, watchers: Sequence[Tracker])
     """A study, or a plain training: the same controller with one trial and nothing to search."""
     folder = new_folder(plan.request.results_dir, "study" if plan.is_study else _TRAIN)
     sheet = make_sheet(plan, folder)
-    asked = {"plan": plan.to_json(), "seed": plan.request.seed, "versions": installed_versions()}
-    folder.write_sheet(sheet, asked)
+    store_plan(folder, sheet, plan)
     ports = Ports(
-        strategy=make_strategy(plan),
+        strategy=make_strategy(plan.search),
         scheduler=_make_scheduler(plan),
         trackers=(*watchers, make_tracker(plan)),
         final_check=make_final_check(plan, folder),

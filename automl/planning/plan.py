@@ -18,7 +18,28 @@ from automl.skills import Skill, SkillAction, SpecKeys
 from automl.space import SearchSpace
 from automl.types import Budget, Metric, Params, Resources, Spec
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "SearchPlan"]
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """All that a strategy depends on; the same one makes the same proposals from the same history.
+
+    Attributes:
+        space: closed search space.
+        algorithm: which algorithm searches.
+        budget: what may be spent.
+        metric: what ranking uses.
+        seed: seed of the search.
+        concurrent: trials side by side, as planned when the study began.
+    """
+
+    space: SearchSpace
+    algorithm: AlgorithmChoice
+    budget: Budget
+    metric: Metric
+    seed: int
+    concurrent: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +75,20 @@ class Plan:
     def is_study(self) -> bool:
         """Whether trials are searched; else the action runs once, plainly."""
         return self.policy.runnable
+
+    @property
+    def search(self) -> SearchPlan | None:
+        """What the strategy of the study depends on; None when the action runs once, plainly."""
+        if not self.is_study or self.metric is None:
+            return None
+        return SearchPlan(
+            space=self.space,
+            algorithm=self.algorithm,
+            budget=self.budget,
+            metric=self.metric,
+            seed=self.request.seed,
+            concurrent=self.resources.max_concurrent,
+        )
 
     def trial_spec(self, params: Params) -> Spec:
         """The default spec with a trial's parameters put in, validated.
