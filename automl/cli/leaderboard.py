@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from automl.cli.names import shorten
+from automl.report.wording import shorten, value_text
 
 __all__ = ["print_job", "print_summary", "print_table"]
 
@@ -85,10 +85,7 @@ def _changes(trial: Mapping[str, Any], defaults: Mapping[str, Any], names: Mappi
         for name, value in trial["params"].items()
         if name not in defaults or defaults[name] != value
     }
-    return ", ".join(
-        f"{names[name]}={value:.4g}" if isinstance(value, float) else f"{names[name]}={value}"
-        for name, value in changed.items()
-    )
+    return ", ".join(f"{names[name]}={value_text(value)}" for name, value in changed.items())
 
 
 def _print_verdict(metric: str, verdict: Mapping[str, Any]) -> None:

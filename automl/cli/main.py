@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "space": Command("automl.cli.space", "Show the resolved search space alone."),
         "status": Command("automl.cli.status", "Show one study: state, trials, incumbent."),
         "best": Command("automl.cli.best", "Show the winner: spec, checkpoint, metrics."),
+        "why": Command("automl.cli.why", "Explain one trial in a paragraph."),
         "list": Command("automl.cli.list_", "List all studies and jobs."),
         "ui": Command("automl.cli.ui", "Open the MLflow UI on the right store."),
     }

@@ -8,17 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TextIO
 
-from automl.cli.names import shorten
+from automl.report.wording import ENDINGS, count, duration, shorten, value_text
 from automl.types import Report, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["ConsoleProgress"]
-
-_ENDINGS = {
-    TrialState.SUCCEEDED: "finished",
-    TrialState.PRUNED: "stopped early",
-    TrialState.FAILED: "failed",
-    TrialState.CANCELLED: "cancelled",
-}
 
 
 class ConsoleProgress:
@@ -40,14 +33,14 @@ class ConsoleProgress:
         """Say what begins."""
         self._sheet = sheet
         budget = sheet.budget
-        size = f", {_count(budget.trials, 'trial')} of {_count(budget.max_epochs, 'epoch')}"
+        size = f", {count(budget.trials, 'trial')} of {count(budget.max_epochs, 'epoch')}"
         self._say(f"{sheet.study_id}: {sheet.model}{size if sheet.is_search else ''}")
         self._say(f"results in {sheet.root}")
 
     def trial_started(self, record: TrialRecord) -> None:
         """Say which parameters are tried."""
         names = shorten(record.params)
-        params = ", ".join(f"{names[name]}={_short(value)}" for name, value in record.params.items())
+        params = ", ".join(f"{names[name]}={value_text(value)}" for name, value in record.params.items())
         self._first_started = self._first_started or time.monotonic()
         if self._sheet.is_search:
             self._say(f"trial {record.id} started: {'default spec' if record.id == '0' else params}")
@@ -67,7 +60,7 @@ class ConsoleProgress:
         self._best = record if is_incumbent else self._best
         self._default = record if record.id == "0" else self._default
         self._say(
-            f"{self._subject(record.id)}{_ENDINGS[record.state]}{self._outcome(record)}{self._standing()}"
+            f"{self._subject(record.id)}{ENDINGS[record.state]}{self._outcome(record)}{self._standing()}"
         )
         if record.state is TrialState.FAILED:
             for line in record.evidence.splitlines():
@@ -76,7 +69,7 @@ class ConsoleProgress:
     def study_ended(self, summary: Mapping[str, object], kept: Sequence[TrialRecord]) -> None:  # noqa: ARG002
         """Say that it is over; the caller shows the outcome."""
         self._say(
-            f"{self._sheet.study_id}: {summary['state']} after {_duration(time.monotonic() - self._started)}"
+            f"{self._sheet.study_id}: {summary['state']} after {duration(time.monotonic() - self._started)}"
         )
 
     def _subject(self, trial: TrialId) -> str:
@@ -99,23 +92,8 @@ class ConsoleProgress:
         to_go = self._sheet.budget.trials - self._ended
         if to_go > 0:
             left_s = (time.monotonic() - (self._first_started or self._started)) / self._ended * to_go
-            parts.append(f"{_count(to_go, 'trial')} to go, about {_duration(left_s)}")
+            parts.append(f"{count(to_go, 'trial')} to go, about {duration(left_s)}")
         return "".join(f" | {part}" for part in parts)
 
     def _say(self, text: str) -> None:
         print(f"{datetime.now().astimezone():%H:%M:%S} {text}", file=self._stream, flush=True)
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -13,8 +13,8 @@ from automl.adapters.sequential import SequentialScheduler
 from automl.app import run
 from automl.cli.leaderboard import print_summary
 from automl.cli.main import main
-from automl.cli.names import shorten
 from automl.cli.progress import ConsoleProgress
+from automl.report.wording import shorten
 from automl.request import RunRequest
 from automl.study.job import write_job
 from automl.study.store import new_folder

@@ -1,0 +1,72 @@
+"""What the commands about one study share: their arguments, and finding the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from automl.study.state import StudyState
+    from automl.study.store import StudyFolder
+    from automl.types import TrialRecord
+
+__all__ = ["AsJson", "ResultsDir", "StudyArgument", "TrialArgument", "find_study", "find_trial"]
+
+_BEST = "best"
+
+StudyArgument = Annotated[str | None, typer.Argument(metavar="STUDY", help="Study; default the newest.")]
+TrialArgument = Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's number, or best.")]
+ResultsDir = Annotated[Path, typer.Option(help="Where studies lie.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def find_study(results_dir: Path, study_id: str | None, *, lacks: str) -> StudyFolder:
+    """The study of that id, or the newest.
+
+    Args:
+        results_dir: where studies lie.
+        study_id: None for the newest.
+        lacks: what a plain action does not have, for the message.
+
+    Raises:
+        UsageError: there is no such study, or it is a plain action.
+    """
+    from automl.errors import UsageError
+    from automl.study.store import find_folder
+
+    folder = find_folder(results_dir, study_id)
+    if folder.job.is_file():
+        raise UsageError(
+            f"is a plain action and has no {lacks}",
+            where=str(folder.root),
+            hint=f"`automl status {folder.id}` shows what it measured",
+        )
+    return folder
+
+
+def find_trial(folder: StudyFolder, state: StudyState, wanted: str) -> TrialRecord:
+    """The trial of that id; ``best`` is the incumbent.
+
+    Raises:
+        UsageError: there is no such trial; says which there are.
+        StudyError: ``best`` of a study in which nothing has a score.
+    """
+    from automl.errors import StudyError, UsageError
+    from automl.types import TrialId
+
+    if wanted == _BEST:
+        if state.incumbent is None:
+            raise StudyError(
+                f"{folder.id} has no trial with a score",
+                where=str(folder.root),
+                hint="`automl status --json` shows how each trial ended",
+            )
+        return state.incumbent
+    if wanted not in state.records:
+        known = ", ".join(state.records) or "none yet"
+        raise UsageError(
+            f"{folder.id} has no trial {wanted!r}", where=str(folder.root), hint=f"trials: {known}; or best"
+        )
+    return state.records[TrialId(wanted)]

@@ -1,0 +1,1 @@
+"""A study told to people: a trial in a paragraph, a study on a page."""
