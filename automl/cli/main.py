@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "run": Command("automl.cli.run", "Start a study, or one plain action."),
         "plan": Command("automl.cli.plan", "Show what run would do, without doing it."),
         "space": Command("automl.cli.space", "Show the resolved search space alone."),
+        "doctor": Command("automl.cli.doctor", "Check this machine, this data, this evaluator."),
         "status": Command("automl.cli.status", "Show one study: state, trials, incumbent."),
         "best": Command("automl.cli.best", "Show the winner: spec, checkpoint, metrics."),
         "why": Command("automl.cli.why", "Explain one trial in a paragraph."),

@@ -95,7 +95,11 @@ class SkillAction:
 
 @dataclass(frozen=True)
 class Skill:
-    """A tunable model as its folder describes it."""
+    """A tunable model as its folder describes it.
+
+    Attributes:
+        doctor: argument list of the model's own check of machine, data and evaluator; None when it has none.
+    """
 
     name: str
     root: Path
@@ -104,6 +108,7 @@ class Skill:
     metric: Metric | None = None
     hardware: Hardware | None = None
     gpu_spec_key: str | None = None
+    doctor: tuple[str, ...] | None = None
 
     def action(self, name: str) -> SkillAction:
         """The action of that name.

@@ -59,6 +59,7 @@ class _Reader:
             metric=self.metric(),
             hardware=self.hardware(),
             gpu_spec_key=self.text(self.info, "gpu_spec_key"),
+            doctor=self.words(self.info, "doctor"),
         )
         if not actions and not self.faults:
             self.fault("actions", "names no action", "describe at least actions.train.command")
@@ -158,14 +159,15 @@ class _Reader:
             return {}
         return value
 
-    def words(self, entry: Mapping[str, Any], key: str, place: str) -> tuple[str, ...] | None:
+    def words(self, entry: Mapping[str, Any], key: str, place: str = "") -> tuple[str, ...] | None:
         text = self.text(entry, key, place)
         if text is None:
             return None
         try:
             return tuple(shlex.split(text))
         except ValueError as cause:
-            self.fault(f"{place}.{key}", f"{text!r} cannot be split into words: {cause}", "close the quotes")
+            where = f"{place}.{key}" if place else key
+            self.fault(where, f"{text!r} cannot be split into words: {cause}", "close the quotes")
             return None
 
     def text(self, entry: Mapping[str, Any], key: str, place: str = "") -> str | None:

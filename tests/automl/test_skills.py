@@ -139,3 +139,12 @@ def test_commands_keep_their_words_whatever_the_paths_hold() -> None:
 
 def test_commands_find_our_own_interpreter_first() -> None:
     assert command_environment()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+def test_a_doctor_is_words_or_none(tmp_path: Path) -> None:
+    assert load(tmp_path / "a").doctor is None
+    assert load(tmp_path / "b", doctor="toy doctor -e {config_path}").doctor == (
+        "toy", "doctor", "-e", "{config_path}",
+    )  # fmt: skip
+    with pytest.raises(SchemaError, match=r"skill_info.yaml:doctor: \"toy 'open\" cannot be split"):
+        load(tmp_path / "c", doctor="toy 'open")
