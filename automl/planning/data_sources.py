@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from automl.schema.paths import get_path
 from automl.skills import DataSource, Skill, SkillAction
 from automl.types import Spec
 
-__all__ = ["DataBinding", "bind_data", "find_missing_sources"]
+__all__ = ["DATA", "DataBinding", "bind_data", "find_missing_sources"]
 
+DATA = "--data"
+"""Source of the values that come from the data root."""
 _CONVERT = "dataset_convert"
 _FILE_KINDS = ("file", "folder")
 
@@ -28,11 +30,28 @@ class DataBinding:
 
     Attributes:
         values: spec key to absolute path or URI.
+        spares: spec key to the file that stands in when the model cannot use the one in ``values``.
         warnings: what the user should know of it.
     """
 
     values: Mapping[str, str]
+    spares: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def with_spares(self, unusable: Mapping[str, str]) -> DataBinding:
+        """The same with other files for sources that the model cannot use, where there are others.
+
+        Args:
+            unusable: spec key to the reason.
+        """
+        spares = {key: path for key, path in self.spares.items() if key in unusable}
+        rest = {key: path for key, path in self.spares.items() if key not in unusable}
+        told = (
+            f"{key}: {unusable[key]}; with {Path(path).name} instead, "
+            "winner and figures come from the same frames"
+            for key, path in spares.items()
+        )
+        return DataBinding({**self.values, **spares}, rest, (*self.warnings, *told))
 
 
 def bind_data(skill: Skill, action: SkillAction, request: RunRequest) -> DataBinding:
@@ -51,13 +70,13 @@ def bind_data(skill: Skill, action: SkillAction, request: RunRequest) -> DataBin
         known = ", ".join(action.inputs) or "none"
         raise UsageError(
             f"{skill.name} does not say which keys of {action.name} --data fills",
-            where="--data",
+            where=DATA,
             hint=f"set them with --set key=path; inputs of the action: {known}",
         )
     if "://" in request.data:
         base = request.data.rstrip("/")
         values = {s.key: base if s.file == "." else f"{base}/{s.file}" for s in action.data_sources}
-        return DataBinding(values, (f"{base} is not looked into before the run",))
+        return DataBinding(values, warnings=(f"{base} is not looked into before the run",))
     return _bind_folder(skill, action, request, Path(request.data).expanduser().resolve())
 
 
@@ -86,24 +105,23 @@ def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: P
         raise DataError("is not a folder", where=str(root), hint="--data takes the root of the data set")
     places = _places(request, root)
     values: dict[str, str] = {}
-    warnings: list[str] = []
+    spares: dict[str, str] = {}
+    absent: dict[str, str] = {}
     missing: list[DataSource] = []
     for source in action.data_sources:
         found = root if source.file == "." else _find(source.file, places)
-        if found is None and source.fallback:
-            found = _find(source.fallback, places)
-            if found:
-                warnings.append(
-                    f"{source.key}: there is no {source.file}; with {source.fallback} instead, "
-                    "winner and figures come from the same frames"
-                )
-        if found is None:
-            missing.append(source)
-        else:
+        spare = _find(source.fallback, places) if source.fallback else None
+        if spare:
+            spares[source.key] = str(spare)
+        if found:
             values[source.key] = str(found)
+        elif spare:
+            absent[source.key] = f"there is no {source.file}"
+        else:
+            missing.append(source)
     if missing:
         raise DataError(_missing_faults(skill, request, root, missing))
-    return DataBinding(values, tuple(warnings))
+    return DataBinding(values, spares).with_spares(absent)
 
 
 def _places(request: RunRequest, root: Path) -> list[Path]:

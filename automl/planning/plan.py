@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from automl.errors import SpecError
 from automl.planning.forecast import Forecast
 from automl.planning.sizing import AlgorithmChoice
 from automl.policy import PolicyDecision
 from automl.request import RunRequest
 from automl.schema.documents import plain
 from automl.schema.leaves import ActionSchema
+from automl.schema.limits import Limit, find_excesses
 from automl.schema.spec import apply_params
 from automl.schema.ties import spec_params
 from automl.skills import Skill, SkillAction, SpecKeys
@@ -19,6 +21,8 @@ from automl.space import SearchSpace
 from automl.types import Budget, Metric, Params, Resources, Spec
 
 __all__ = ["Plan", "SearchPlan"]
+
+_TRIAL = "trial parameters"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Plan:
         space: closed search space; without parameters unless a study runs.
         metric: what ranking uses; None for a plain action of a model that names none.
         data_sources: spec key to path or URI, as filled from ``--data``.
+        limits: what the model asks of every trial's spec.
     """
 
     request: RunRequest
@@ -68,6 +73,7 @@ class Plan:
     resources: Resources
     metric: Metric | None
     data_sources: Mapping[str, str]
+    limits: tuple[Limit, ...] = ()
     forecast: Forecast = field(default_factory=Forecast)
     warnings: tuple[str, ...] = ()
 
@@ -94,9 +100,12 @@ class Plan:
         """The default spec with a trial's parameters put in, validated.
 
         Raises:
-            SpecError: the outcome breaks the schema.
+            SpecError: the outcome breaks the schema, or exceeds what the model can train with.
         """
-        return apply_params(self.spec, spec_params(self.space, params), self.schema)
+        spec = apply_params(self.spec, spec_params(self.space, params), self.schema, source=_TRIAL)
+        if faults := list(find_excesses(self.limits, spec, lambda name: f"{_TRIAL}:{name}")):
+            raise SpecError(faults)
+        return spec
 
     def to_json(self) -> dict[str, Any]:
         """The shape of ``automl plan --json`` (contract section 12)."""

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from automl.errors import UsageError
-from automl.planning.data_sources import bind_data, find_missing_sources
+from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_sources
 from automl.planning.forecast import forecast_study
 from automl.planning.inputs import ActionFiles, plan_space, read_files, user_layers
 from automl.planning.machine import look_at_machine
 from automl.planning.parents import Parent, bind_parent, inherited_layer
 from automl.planning.plan import Plan
-from automl.planning.preflight import run_preflight
+from automl.planning.preflight import Findings, run_preflight
 from automl.planning.sizing import (
     AlgorithmChoice,
     choose_algorithm,
@@ -26,6 +26,7 @@ from automl.planning.sizing import (
 )
 from automl.policy import PolicyDecision, decide_policy
 from automl.request import RunRequest
+from automl.schema.limits import narrow_space
 from automl.schema.paths import get_path
 from automl.schema.space_warnings import find_space_warnings
 from automl.schema.spec import OVERRIDES, Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
@@ -103,7 +104,6 @@ class _Planner:
     def plan(self) -> Plan:
         request, machine = self.request, look_at_machine()
         binding = bind_data(self.skill, self.action, request)
-        self.warnings += binding.warnings
         layered = self.layered(binding.values, bind_parent(self.action, request))
         spec, keys = self.without_secrets(layered), self.action.keys.present_in(layered.values)
         if faults := find_missing_sources(self.action, spec):
@@ -114,9 +114,12 @@ class _Planner:
             request, machine, trials=budget.trials, spec_gpus=self.positive(spec, keys.gpus)
         )
         space = self.space(spec)
+        spec, binding, findings = self.checked(spec, binding, layered)
+        space = narrow_space(space, findings.limits, spec)
+        self.warnings += [*binding.warnings, *find_space_warnings(space, spec)]
         if self.action.name == "train":
             self.warnings += hardware_warnings(self.skill.hardware, machine, request)
-        self.warnings += run_preflight(self.skill, self.action, spec, self.where(layered))
+        self.warnings += findings.warnings
         forecast = forecast_study(
             request.results_dir,
             spec,
@@ -133,6 +136,7 @@ class _Planner:
             spec=spec,
             schema=None if self.files.errors else self.files.schema,
             space=space,
+            limits=findings.limits,
             algorithm=algorithm,
             budget=budget,
             resources=resources,
@@ -154,7 +158,7 @@ class _Planner:
         said = resolve_spec(template, schema, layers)
         filled = [
             Layer(flag, {key: value for key, value in values.items() if said.origin.get(key) != OVERRIDES})
-            for flag, values in (("--data", sources), ("--parent-job-id", parent.values))
+            for flag, values in ((DATA, sources), ("--parent-job-id", parent.values))
         ]
         return resolve_spec(template, schema, [*layers, *filled, self.platform_layer(said)])
 
@@ -233,9 +237,27 @@ class _Planner:
     def space(self, spec: Spec) -> SearchSpace:
         if not self.policy.runnable:
             return SearchSpace(())
-        space = plan_space(self.request, self.skill, self.action, schema=self.files.schema, spec=spec)
-        self.warnings += find_space_warnings(space, spec)
-        return space
+        return plan_space(self.request, self.skill, self.action, schema=self.files.schema, spec=spec)
+
+    def checked(
+        self, spec: Spec, binding: DataBinding, layered: LayeredSpec
+    ) -> tuple[Spec, DataBinding, Findings]:
+        """Let the model look at the spec; where it cannot use a file of ``--data``, another one stands in."""
+        where = self.where(layered)
+        findings = run_preflight(self.skill, self.action, spec, where)
+        replaced = {
+            key: reason
+            for key, reason in findings.unusable.items()
+            if key in binding.spares and layered.origin.get(key) == DATA
+        }
+        if replaced:
+            binding = binding.with_spares(replaced)
+            spec = apply_params(spec, {key: binding.values[key] for key in replaced})
+            findings = run_preflight(self.skill, self.action, spec, where)
+        if findings.error:
+            raise findings.error
+        self.warnings += [f"{where(key)}: {reason}" for key, reason in findings.unusable.items()]
+        return spec, binding, findings
 
     def where(self, layered: LayeredSpec) -> Callable[[str], str]:
         template = self.skill.template_path(self.action.name)

@@ -14,12 +14,18 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
-__all__ = ["Expression", "ExpressionError", "Interval", "parse_expression"]
+__all__ = ["Expression", "ExpressionError", "Interval", "is_number", "parse_expression"]
 
 Interval = tuple[float, float]
 """Least and greatest value."""
 _MAX_LENGTH = 500
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether formulas can compute with a value of a spec: true and false are none, nor is infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class ExpressionError(ValueError):

@@ -191,7 +191,7 @@ class _Builder:
         ordering = Ordering(self.leaves, self.spec, owner=self.owner, where=self.where)
         ordering.place(parameters)
         self.reasons |= ordering.reasons
-        builder = TieBuilder({p.name: p for p in ordering.placed}, self.leaves, self.spec)
+        builder = TieBuilder({p.name: p for p in ordering.placed}, self.leaves, self.spec, self.formulas)
         ties = []
         for name, text in self.formulas.items():
             tie = builder.make(self.leaves[name], text, source=self.source(name), where=self.where(name))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from automl.schema.expressions import is_number
 from automl.schema.names import suggest
 
 __all__ = ["FIELDS", "find_problem"]
@@ -17,10 +17,6 @@ def find_problem(key: str, value: Any) -> tuple[str, str] | None:
         return "is not a field", suggest(key, FIELDS) or f"fields: {', '.join(FIELDS)}"
     fits, hint = _FIELDS[key]
     return None if value is None or fits(value) else (f"{value!r} does not fit", hint)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_bool(value: Any) -> bool:
@@ -36,16 +32,16 @@ def _is_prior(value: Any) -> bool:
         isinstance(value, dict)
         and "center" in value
         and set(value) <= {"center", "confidence"}
-        and _is_number(confidence := value.get("confidence", 0.5))
+        and is_number(confidence := value.get("confidence", 0.5))
         and 0 < confidence < 1
     )
 
 
 _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "low": (_is_number, "give a number"),
-    "high": (_is_number, "give a number"),
+    "low": (is_number, "give a number"),
+    "high": (is_number, "give a number"),
     "log": (_is_bool, "true or false"),
-    "step": (lambda value: _is_number(value) and value > 0, "give a positive number"),
+    "step": (lambda value: is_number(value) and value > 0, "give a positive number"),
     "choices": (_is_choice, "give a list of at least two values"),
     "weights": (lambda value: isinstance(value, list), "give one number a choice"),
     "when": (
@@ -58,7 +54,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "write a formula such as base_lr * batch_size / 32",
     ),
     "auxiliary": (_is_bool, "true or false"),
-    "default": (_is_number, "give a number"),
+    "default": (is_number, "give a number"),
     "comment": (lambda _: True, ""),
 }
 FIELDS = tuple(_FIELDS)

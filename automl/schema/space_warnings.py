@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from automl.schema.limits import NARROWED
 from automl.schema.paths import get_path
 from automl.schema.reasons import OVERRIDDEN
 from automl.schema.ties import tied_values
@@ -15,12 +16,18 @@ __all__ = ["find_space_warnings"]
 
 
 def find_space_warnings(space: SearchSpace, spec: Spec) -> Iterator[str]:
-    """Defaults outside their range, parameters that the schema disables, ties that the spec does not keep."""
+    """Defaults outside their range, what the schema disables, what was narrowed, ties that the spec breaks.
+
+    A default of null is none of these: the trainer derives the value.
+    """
     for parameter in space:
-        if not parameter.contains(parameter.default) and parameter.condition is None:
+        is_derived = parameter.default is None
+        if not (is_derived or parameter.condition or parameter.contains(parameter.default)):
             yield f"{parameter.name}: the default {parameter.default!r} lies outside its range"
         if OVERRIDDEN in parameter.source:
             yield f"{parameter.name} is searched although the schema disables it"
+        if NARROWED in parameter.source:
+            yield f"{parameter.name} is {parameter.source[parameter.source.index(NARROWED) :]}"
     for name, value in tied_values(space, space.defaults()).items():
         said = get_path(spec, name)
         if not isinstance(said, int | float) or not math.isclose(float(value), said, rel_tol=1e-6):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from automl.errors import Fault
 from automl.schema.conditions import Clause
-from automl.schema.expressions import ExpressionError, Interval, parse_expression
+from automl.schema.expressions import ExpressionError, Interval, is_number, parse_expression
 from automl.schema.leaves import Leaf, LeafType
 from automl.schema.names import suggest
 from automl.schema.paths import get_path
@@ -25,10 +25,17 @@ class TieBuilder:
         parameters: all dimensions, by name.
         leaves: all leaves, for suggestions and bounds.
         spec: values of what is not searched.
+        tied: names that get ties; none of them may speak of another.
     """
 
-    def __init__(self, parameters: Mapping[str, Parameter], leaves: Mapping[str, Leaf], spec: Spec) -> None:
-        self._parameters, self._leaves, self._spec = parameters, leaves, spec
+    def __init__(
+        self,
+        parameters: Mapping[str, Parameter],
+        leaves: Mapping[str, Leaf],
+        spec: Spec,
+        tied: Container[str],
+    ) -> None:
+        self._parameters, self._leaves, self._spec, self._tied = parameters, leaves, spec, tied
         self.faults: list[Fault] = []
 
     def make(self, leaf: Leaf, text: str, *, source: str, where: str) -> Tie | None:
@@ -53,15 +60,17 @@ class TieBuilder:
 
     def _range(self, name: str) -> Interval:
         """What a name in a formula can be: the range of a parameter, or the one value of the spec."""
+        if name in self._tied:
+            raise ExpressionError(f"speaks of {name!r}, which is tied itself")
         parameter = self._parameters.get(name)
         if parameter is None:
             value = get_path(self._spec, name)
-            if _is_number(value):
+            if is_number(value):
                 return value, value
             near = suggest(name, [*self._leaves, *self._parameters])
             raise ExpressionError(f"speaks of {name!r}, which is no number of the spec{near and '; '}{near}")
         numbers = [*(parameter.choices or (parameter.low, parameter.high)), parameter.default]
-        if not all(map(_is_number, numbers)):
+        if not all(map(is_number, numbers)):
             raise ExpressionError(f"speaks of {name!r}, which is not always a number")
         return min(numbers), max(numbers)  # type: ignore[type-var, return-value]
 
@@ -125,7 +134,3 @@ def _unit(leaf: Leaf) -> int | None:
 
 def _rounded(value: float, unit: int | None) -> float:
     return value if unit is None else math.floor(value / unit + 1e-9) * unit
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bevfusion.data.splits import SplitFiles, convert_hint, split_files
 from bevfusion.errors import DataError, Fault
 from bevfusion.spec.experiment import ExperimentSpec
 
-__all__ = ["check_inputs"]
+__all__ = ["Inspection", "check_inputs", "inspect_inputs"]
 
 _PARTS_OF_ACTION = {
     "train": ("train_dataset", "val_dataset", "test_dataset"),
@@ -22,8 +22,28 @@ _PARTS_OF_ACTION = {
 _MAX_LISTED = 5
 
 
+@dataclass
+class Inspection:
+    """What the data of an action are like.
+
+    Attributes:
+        faults: what would make the action fail.
+        unlabelled: info files, by their key in the spec, whose frames cannot be scored.
+        train_frames: frames of the training split, None where it was not read.
+    """
+
+    faults: list[Fault] = field(default_factory=list)
+    unlabelled: dict[str, Path] = field(default_factory=dict)
+    train_frames: int | None = None
+
+
 def check_inputs(spec: ExperimentSpec, action: str) -> list[Fault]:
-    """Find everything about the data that would make an action fail.
+    """Everything about the data that would make an action fail, none if they can be used."""
+    return inspect_inputs(spec, action).faults
+
+
+def inspect_inputs(spec: ExperimentSpec, action: str) -> Inspection:
+    """Look at the data of an action before it starts.
 
     Reads info files and folder listings only.
 
@@ -31,11 +51,8 @@ def check_inputs(spec: ExperimentSpec, action: str) -> list[Fault]:
         spec: complete and derived.
         action: ``train`` (train and validation split, and the test split where one is named: a study
             measures its winner there), ``evaluate`` or ``inference`` (test split).
-
-    Returns:
-        All faults, none if the data can be used.
     """
-    faults: list[Fault] = []
+    found = Inspection()
     for name in _PARTS_OF_ACTION[action]:
         is_kept_for_later = action == "train" and name == "test_dataset"
         if is_kept_for_later and not spec.dataset.test_dataset.ann_file:
@@ -46,21 +63,25 @@ def check_inputs(spec: ExperimentSpec, action: str) -> list[Fault]:
         except DataError as error:
             hint = convert_hint(spec.dataset.root_dir or _folder_of(error))
             where = "" if error.faults[0].where.endswith(".pkl") else f"dataset.{name}.ann_file"
-            faults.extend(replace(fault, where=where or fault.where, hint=hint) for fault in error.faults)
+            found.faults += (replace(fault, where=where or fault.where, hint=hint) for fault in error.faults)
             continue
-        faults += _content_faults(spec, infos)
-        faults += _file_faults(spec, files, infos)
+        found.faults += _content_faults(spec, infos)
+        found.faults += _file_faults(spec, files, infos)
         if name == "train_dataset":
-            faults += _step_faults(spec, len(infos.frames))
-        if (
-            action != "inference"
-            and not is_kept_for_later
-            and infos.frames
-            and all(frame.annotations is None for frame in infos.frames)
-        ):
-            hint = "choose a split with labels; inference needs none"
-            faults.append(Fault("the frames have no labels to score against", str(infos.path), hint))
-    return faults
+            found.train_frames = len(infos.frames)
+            found.faults += _step_faults(spec, len(infos.frames))
+        if action != "inference" and _is_unlabelled(infos):
+            found.unlabelled[f"dataset.{name}.ann_file"] = infos.path
+            if not is_kept_for_later:
+                hint = "choose a split with labels; inference needs none"
+                found.faults.append(
+                    Fault("the frames have no labels to score against", str(infos.path), hint)
+                )
+    return found
+
+
+def _is_unlabelled(infos: Infos) -> bool:
+    return bool(infos.frames) and all(frame.annotations is None for frame in infos.frames)
 
 
 def _folder_of(error: DataError) -> str:

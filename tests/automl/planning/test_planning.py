@@ -330,12 +330,73 @@ def test_the_model_looks_at_the_resolved_spec(tmp_path: Path) -> None:
 def test_a_check_that_cannot_run_or_says_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentUnusableError, match="exit code 0\n  -> just text"):
         plan(tmp_path, skill={"check": "print('just text')"})
+    (tmp_path / "toy" / "check.py").write_text('print(\'{"limits": [{"formula": "x"}]}\')')
+    with pytest.raises(
+        EnvironmentUnusableError, match="something that is not understood: KeyError\\('at_most'\\)"
+    ):
+        plan(tmp_path)
     card = tmp_path / "toy" / "references" / "skill_info.yaml"
     info = yaml.safe_load(card.read_text())
     info["actions"]["train"]["preflight"] = "no-such-program {config_path}"
     card.write_text(yaml.safe_dump(info))
     with pytest.raises(EnvironmentUnusableError, match="no-such-program cannot be run: No such file"):
         plan(tmp_path)
+
+
+LIMITED = """
+limit = {"formula": "train.batch * train.num_gpus", "at_most": 6, "reason": "an epoch has 6 frames"}
+print(json.dumps({"limits": [limit]}))
+"""
+
+
+def test_what_no_trial_can_train_with_is_never_suggested(tmp_path: Path) -> None:
+    made = plan(tmp_path, skill={"check": LIMITED}, params=("train.batch=2,4,8",))
+    assert made.space["train.batch"].choices == (2, 4)
+    assert "train.batch is narrowed to 2, 4, since an epoch has 6 frames" in made.warnings
+    with pytest.raises(
+        SpaceError, match=r"no value of it keeps train\.batch \* train\.num_gpus to at most 6"
+    ):
+        plan(tmp_path, params=("train.batch=7,8",))
+
+
+def test_a_trial_beyond_a_limit_is_refused_before_any_launch(tmp_path: Path) -> None:
+    made = plan(tmp_path, skill={"check": LIMITED})
+    assert made.trial_spec({"train.batch": 6})["train"]["batch"] == 6
+    with pytest.raises(SpecError) as caught:
+        made.trial_spec({"train.batch": 7})
+    assert str(caught.value) == (
+        "trial parameters:train.batch: train.batch * train.num_gpus is 7, at most 6\n"
+        "  -> an epoch has 6 frames"
+    )
+
+
+PICKY = """
+test = spec["dataset"]["test"]
+no_labels = [{"message": "it has no labels", "where": "dataset.test"}] if test.endswith("test.pkl") else []
+print(json.dumps({"errors": no_labels, "unusable": no_labels}))
+"""
+REFUSING = f"{PICKY}sys.exit(3 if no_labels else 0)"
+
+
+@pytest.mark.parametrize("check", [PICKY, REFUSING])
+def test_a_file_that_the_model_cannot_use_is_replaced_by_the_fallback_and_told(
+    tmp_path: Path, check: str
+) -> None:
+    made = plan(tmp_path, skill={"check": check})
+    spare = str(tmp_path / "data" / "train.pkl")
+    assert made.spec["dataset"]["test"] == made.data_sources["dataset.test"] == spare
+    assert made.warnings[0] == (
+        "dataset.test: it has no labels; with train.pkl instead, winner and figures come from the same frames"
+    )
+
+
+def test_a_file_that_the_user_names_is_never_replaced(tmp_path: Path) -> None:
+    made = plan(tmp_path, skill={"check": PICKY}, overrides=("dataset.test=/mine/test.pkl",))
+    assert made.spec["dataset"]["test"] == "/mine/test.pkl"
+    assert made.warnings[0] == "--set:dataset.test: it has no labels"
+    (tmp_path / "toy" / "check.py").write_text((tmp_path / "toy" / "check.py").read_text() + "sys.exit(3)")
+    with pytest.raises(DataError, match=r"--set:dataset\.test: it has no labels"):
+        plan(tmp_path, overrides=("dataset.test=/mine/test.pkl",))
 
 
 def test_the_forecast_learns_from_earlier_trials_of_the_same_model(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_flags_that_make_no_tie_are_refused(tmp_path: Path) -> None:
         ),
         ("model.kind * 2", "speaks of 'model.kind', which is no number of the spec"),
         ("train.batch +", "is no arithmetic over names and numbers"),
+        ("train.lr * 2", "speaks of 'train.lr', which is tied itself"),
     ],
 )
 def test_ties_that_may_leave_the_schemas_bounds_are_refused(tmp_path: Path, tie: str, message: str) -> None:
