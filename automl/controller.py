@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from automl.errors import SpecError
+from automl.errors import EnvironmentUnusableError, SpecError
 from automl.ports import (
     Decision,
     FinalCheck,
@@ -44,13 +46,15 @@ from automl.study.spending import Spending
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
 from automl.study.store import StudyFolder, process_start
 from automl.study.summary import make_verdict, summarize
-from automl.study.treatments import may_retry
+from automl.study.treatments import is_machines_fault, may_retry
 from automl.trials.folder import TrialFolder
+from automl.trials.leftovers import end_leftovers
 from automl.types import Cause, Report, Resources, Spec, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["Ports", "StudyPlan", "run_study"]
 
 _KEPT_BACK_FOR_FINALS = 0.1
+_STOPS = {Decision.CONTINUE: Cause.NONE, Decision.PAUSE: Cause.RUNG, Decision.STOP: Cause.EARLY_STOPPED}
 
 
 @dataclass(frozen=True)
@@ -93,19 +97,20 @@ def run_study(plan: StudyPlan, ports: Ports) -> StudyState:
     Raises:
         KeyboardInterrupt: the user ended it; all trials were stopped and the state recorded before.
         StudyError: the events of the past are damaged.
+        UsageError: another controller has the study in hand.
+        EnvironmentUnusableError: the disk is full; nothing that was recorded is lost.
     """
     folder = StudyFolder(plan.sheet.root)
-    past = list(read_events(folder.events)) if folder.events.exists() else []
     with EventLog(folder.events) as log:
         study = _Study(plan, ports, folder, log)
-        study.replay(past)
+        study.replay(read_events(folder.events))
         study.start()
         try:
             ports.scheduler.run(study, plan.make_job)
+            study.conclude()
         except BaseException:
-            study.finish(Phase.INTERRUPTED)
+            study.abandon()
             raise
-        study.conclude()
     return study.state
 
 
@@ -126,6 +131,7 @@ class _Study:
             plan.sheet.budget,
             plan.resources,
             self.state,
+            now=log.now,
             kept_back=_KEPT_BACK_FOR_FINALS if ports.final_check else 0.0,
         )
 
@@ -137,17 +143,16 @@ class _Study:
                 self._checkpoints.after_end(self.state.records[event.trial])
 
     def start(self) -> None:
-        """Announce the study, and queue the trials that lost their controller."""
+        """Announce the study, and pick up the trials that lost their controller."""
         pid = os.getpid()
-        self._record(StudyStarted(pid, process_start(pid) or 0))
+        for record in self.state.records.values():
+            if not record.state.is_final:
+                end_leftovers(self._folder.trial(record.id))
+        self._record(StudyStarted(pid, process_start(pid) or 0, socket.gethostname()))
         for tracker in self._ports.trackers:
             tracker.study_started(self._plan.sheet)
         for record in list(self.state.records.values()):
-            is_interrupted = record.state is TrialState.PAUSED and record.cause is Cause.USER
-            if record.state is TrialState.RUNNING or is_interrupted:
-                self._queue(record.id, "the study goes on")
-            elif record.state is TrialState.QUEUED:
-                self._waiting.append(record.id)
+            self._pick_up(record)
 
     def next_trial(self) -> Launch | Wait | None:
         """The next trial to start or to go on with; None when there is nothing more to run, ever."""
@@ -170,31 +175,39 @@ class _Study:
             tracker.trial_started(self.state.records[trial])
 
     def on_report(self, trial: TrialId, report: Report) -> bool:
-        """Record one epoch; True asks the scheduler to stop the trial, for good or for now."""
-        decision = self._record(EpochReported(trial, report))
+        """Record one epoch; True asks the scheduler to stop the trial, for good or for now.
+
+        An epoch that comes in when the last one of the budget is spent is not taken in.
+        """
+        if not self._spending.covers(self.state.records[trial], report):
+            self._stopping.setdefault(trial, Cause.BUDGET)
+            return True
+        self._record(EpochReported(trial, report))
         for tracker in self._ports.trackers:
             tracker.trial_reported(trial, report)
         self._checkpoints.after_report(self.state.records[trial])
         if self._spending.is_spent():
             self._stopping.setdefault(trial, Cause.BUDGET)
-        elif decision is not Decision.CONTINUE:
-            cause = Cause.RUNG if decision is Decision.PAUSE else Cause.EARLY_STOPPED
-            self._stopping.setdefault(trial, cause)
         return trial in self._stopping
 
     def on_end(self, trial: TrialId, failure: Exception | None) -> None:
         """The trial's process is gone."""
         self._running.discard(trial)
         record, asked = self.state.records[trial], self._stopping.pop(trial, Cause.NONE)
-        evidence = getattr(failure, "evidence", str(failure)) if failure else ""
-        if asked is Cause.USER or (asked is Cause.RUNG and failure is None):
+        cause, evidence = _diagnose(failure)
+        if asked is not Cause.NONE and is_machines_fault(cause):
+            cause = Cause.NONE  # it was to stop, and it did
+        is_complete = cause is Cause.NONE and record.epochs >= self._plan.sheet.budget.max_epochs
+        if asked is Cause.USER and record.state is TrialState.QUEUED:
+            return
+        if (asked is Cause.USER and not is_complete) or (asked is Cause.RUNG and cause is Cause.NONE):
             self._record(TrialPaused(trial, asked))
-            return
-        state, cause = self._outcome(record, failure, asked)
-        if state is TrialState.FAILED and asked is Cause.NONE and may_retry(record, cause):
+        elif cause is not Cause.NONE and asked is Cause.NONE and may_retry(record, cause):
             self._queue(trial, f"tried again after {cause}", failure=cause, evidence=evidence)
-            return
-        self._end(trial, state, cause, evidence)
+        elif cause is not Cause.NONE:
+            self._end(trial, TrialState.FAILED, cause, evidence)
+        else:
+            self._end(trial, *self._outcome(record, asked, is_complete=is_complete), evidence)
 
     def should_stop(self) -> bool:
         """Whether the budget is spent; what runs then is stopped for that reason."""
@@ -236,6 +249,28 @@ class _Study:
         for tracker in self._ports.trackers:
             tracker.study_ended(summary, kept)
 
+    def abandon(self) -> None:
+        """Close a study that was interrupted, as far as its disk allows."""
+        with suppress(EnvironmentUnusableError):
+            self.interrupt()
+            for trial in list(self.state.running):
+                self.on_end(trial, None)
+            self.finish(Phase.INTERRUPTED)
+
+    def _pick_up(self, record: TrialRecord) -> None:
+        """End a trial that had to stop when its controller went, queue one that may go on."""
+        if record.state is TrialState.RUNNING:
+            if self._spending.is_spent():
+                self._stopping.setdefault(record.id, Cause.BUDGET)
+            if record.id in self._stopping:
+                self.on_end(record.id, None)
+            else:
+                self._queue(record.id, "the study goes on")
+        elif record.state is TrialState.PAUSED and record.cause is Cause.USER:
+            self._queue(record.id, "the study goes on")
+        elif record.state is TrialState.QUEUED:
+            self._waiting.append(record.id)
+
     def _choose(self) -> TrialId | None:
         """Ask the strategy for a new trial or a promotion and record it."""
         trial = TrialId(str(len(self.state.records)))
@@ -271,7 +306,7 @@ class _Study:
             folder.checkpoints.mkdir(exist_ok=True)
             shutil.copyfile(source, folder.checkpoints / source.name)
 
-    def _take_in(self, event: Event, at: float) -> Decision:
+    def _take_in(self, event: Event, at: float) -> None:
         """The one way of an event into state and strategy, whether it happens now or did long ago."""
         self.state.apply(event, at)
         strategy = self._ports.strategy
@@ -279,17 +314,21 @@ class _Study:
             case TrialSuggested():
                 strategy.on_suggested(self.state.records[event.trial])
             case EpochReported():
-                return strategy.on_report(event.trial, event.report)
+                cause = _STOPS[strategy.on_report(event.trial, event.report)]
+                if cause is not Cause.NONE:
+                    self._stopping.setdefault(event.trial, cause)
+                return
             case TrialPaused(cause=Cause.RUNG):
                 strategy.on_paused(self.state.records[event.trial])
             case TrialQueued():
                 strategy.on_queued(self.state.records[event.trial])
             case TrialEnded():
                 strategy.on_ended(self.state.records[event.trial])
-        return Decision.CONTINUE
+        if isinstance(event, TrialPaused | TrialQueued | TrialEnded):
+            self._stopping.pop(event.trial, None)
 
-    def _record(self, event: Event) -> Decision:
-        return self._take_in(event, self._log.append(event))
+    def _record(self, event: Event) -> None:
+        self._take_in(event, self._log.append(event))
 
     def _queue(self, trial: TrialId, reason: str, *, failure: Cause = Cause.NONE, evidence: str = "") -> None:
         self._record(TrialQueued(trial, reason, failure, evidence))
@@ -299,16 +338,11 @@ class _Study:
         for trial in self._running:
             self._stopping.setdefault(trial, cause)
 
-    def _outcome(
-        self, record: TrialRecord, failure: Exception | None, asked: Cause
-    ) -> tuple[TrialState, Cause]:
-        if isinstance(failure, TrialFailedError):
-            return TrialState.FAILED, failure.cause
-        if failure is not None:
-            return TrialState.FAILED, Cause.INFRASTRUCTURE
+    def _outcome(self, record: TrialRecord, asked: Cause, *, is_complete: bool) -> tuple[TrialState, Cause]:
+        """What becomes of a trial that did not fail."""
         if asked is Cause.EARLY_STOPPED:
             return TrialState.PRUNED, asked
-        if asked is not Cause.NONE and record.epochs < self._plan.sheet.budget.max_epochs:
+        if asked is not Cause.NONE and not is_complete:
             return TrialState.CANCELLED, asked
         if record.value is None and self._plan.sheet.is_search:
             return TrialState.FAILED, Cause.NO_METRIC
@@ -317,9 +351,9 @@ class _Study:
     def _end_waiting(self) -> None:
         """Paused trials that were never promoted lost; queued ones found no budget any more."""
         for record in list(self.state.records.values()):
-            if record.state is TrialState.PAUSED:
+            if record.state is TrialState.PAUSED and record.cause is Cause.RUNG:
                 self._end(record.id, TrialState.PRUNED, Cause.EARLY_STOPPED)
-            elif record.state is TrialState.QUEUED:
+            elif record.state in {TrialState.PAUSED, TrialState.QUEUED}:
                 self._end(record.id, TrialState.CANCELLED, Cause.BUDGET)
 
     def _end(self, trial: TrialId, state: TrialState, cause: Cause, evidence: str = "") -> None:
@@ -329,3 +363,12 @@ class _Study:
         incumbent = self.state.incumbent
         for tracker in self._ports.trackers:
             tracker.trial_ended(record, is_incumbent=incumbent is not None and incumbent.id == trial)
+
+
+def _diagnose(failure: Exception | None) -> tuple[Cause, str]:
+    """Cause and evidence of a launch's end; what no trainer said is the machine's."""
+    if failure is None:
+        return Cause.NONE, ""
+    if isinstance(failure, TrialFailedError):
+        return failure.cause, failure.evidence
+    return Cause.INFRASTRUCTURE, str(failure)

@@ -99,7 +99,14 @@ class TrialState(StrEnum):
 
 ALLOWED_MOVES: Mapping[TrialState, frozenset[TrialState]] = MappingProxyType(
     {
-        TrialState.QUEUED: frozenset({TrialState.RUNNING, TrialState.CANCELLED, TrialState.FAILED}),
+        TrialState.QUEUED: frozenset(
+            {
+                TrialState.QUEUED,  # lost its machine before it began there
+                TrialState.RUNNING,
+                TrialState.CANCELLED,
+                TrialState.FAILED,
+            }
+        ),
         TrialState.RUNNING: frozenset(
             {
                 TrialState.QUEUED,  # lost its machine: waits again, from its checkpoint
@@ -131,6 +138,7 @@ class Cause(StrEnum):
     DIVERGED = "diverged"
     NO_METRIC = "no_metric"
     INFRASTRUCTURE = "infrastructure"
+    TIMEOUT = "timeout"
     DEFECT = "defect"
     BUDGET = "budget"
     USER = "user"
@@ -222,6 +230,11 @@ class TrialRecord:
         """Epochs it began with."""
         return self.origin.epoch if self.origin else 0
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it may win: it measured something and did not fail."""
+        return self.value is not None and self.state is not TrialState.FAILED
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -233,6 +246,8 @@ class Budget:
         epochs: epochs of all trials together.
         time_s: wall time of the study, the final check of the winner included.
         gpu_hours: GPUs held times hours, over all trials.
+        seeds: fresh seeds on which finalists and default are trained again after the search; 0 is no finals.
+        finalists: number of trials that come into the finals beside the default.
     """
 
     trials: int
@@ -240,6 +255,13 @@ class Budget:
     epochs: int | None = None
     time_s: float | None = None
     gpu_hours: float | None = None
+    seeds: int = 0
+    finalists: int = 0
+
+    @property
+    def repeats(self) -> int:
+        """Trainings of the finals, which do not count as trials."""
+        return self.seeds * (self.finalists + 1) if self.finalists else 0
 
 
 @dataclass(frozen=True)

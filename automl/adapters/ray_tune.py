@@ -12,7 +12,6 @@ import logging
 import math
 import os
 import shutil
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -38,6 +37,7 @@ from ray.tune.search import Searcher
 from automl.errors import EnvironmentUnusableError, TrialError
 from automl.ports import JobFactory, Launch, StudyDriver, TrialFailedError, TrialJob, Wait
 from automl.trials.folder import TrialFolder
+from automl.trials.interrupts import deferred_interrupts
 from automl.types import Cause, Resources
 
 __all__ = ["RayScheduler"]
@@ -64,7 +64,7 @@ class RayScheduler:
             EnvironmentUnusableError: Ray cannot be started or joined.
         """
         feed = _Feed(driver, self._resources.max_concurrent)
-        with _cluster(self._resources), _interrupts() as interrupted:
+        with _cluster(self._resources), deferred_interrupts() as interrupted:
             try:
                 self._tune(feed, make_job, interrupted)
             except TuneError:
@@ -286,24 +286,3 @@ def _stay_on_loopback() -> None:
     """
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = False
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Turn the first SIGINT or SIGTERM into a flag that the loop sees; the second one is not caught."""
-    flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag
-        return
-
-    def raise_flag(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
-        if flag.is_set():
-            raise KeyboardInterrupt
-        flag.set()
-
-    before = {number: signal.signal(number, raise_flag) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield flag
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
 
-from automl.errors import StudyError
+from automl.errors import EnvironmentUnusableError, StudyError, UsageError
+from automl.study.clock import SteadyClock
+from automl.trials.folder import sync_folder
 from automl.types import Cause, Origin, Params, Report, Role, TrialId, TrialState
 
 __all__ = [
@@ -34,10 +36,11 @@ _FIRST_DIGEST = "0" * 64
 
 @dataclass(frozen=True)
 class StudyStarted:
-    """A controller took the study in hand; pid and start (clock ticks since boot) tell whether it lives."""
+    """A controller took the study in hand; host, pid and start (ticks since boot) tell whether it lives."""
 
     pid: int
     process_start: int
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,31 +128,58 @@ _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 class EventLog:
     """Writes events; opening an existing file checks it and goes on after its last complete line.
 
+    The file is locked while it is open, so that two controllers never write one study. Each line is written
+    whole or, when the disk is full, not at all.
+
     Args:
         path: ``events.jsonl`` of the study.
 
     Raises:
         StudyError: the existing file is not an unbroken chain.
+        UsageError: another process writes it.
+        EnvironmentUnusableError: it cannot be opened for writing.
     """
 
     def __init__(self, path: Path) -> None:
-        self._digest, size = _FIRST_DIGEST, 0
-        if path.exists():
+        self._path = path
+        self._descriptor = _open_locked(path)
+        try:
+            self._digest, self._size, last_s = _FIRST_DIGEST, 0, 0.0
             for line in _complete_lines(path):
-                _decode(path, line, self._digest)
-                self._digest, size = _digest(line), size + len(line)
-            os.truncate(path, size)
-        self._stream = path.open("ab")
+                last_s, _ = _decode(path, line, self._digest)
+                self._digest, self._size = _digest(line), self._size + len(line)
+            os.ftruncate(self._descriptor, self._size)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self._clock = SteadyClock(last_s)
+
+    def now(self) -> float:
+        """POSIX seconds as events are stamped with."""
+        return self._clock.now()
 
     def append(self, event: Event) -> float:
-        """Write one event and sync it to disk; the POSIX time it was stamped with."""
-        now = time.time()
+        """Write one event and sync it to disk; the POSIX time it was stamped with.
+
+        Raises:
+            EnvironmentUnusableError: it cannot be written; the file is as it was before.
+        """
+        now = self.now()
         entry = {"time": now, "kind": type(event).__name__, "data": asdict(event), "previous": self._digest}
         line = json.dumps(entry, allow_nan=False).encode() + b"\n"
-        self._stream.write(line)
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._digest = _digest(line)
+        try:
+            _write_synced(self._descriptor, line)
+        except OSError as error:
+            os.ftruncate(self._descriptor, self._size)
+            raise EnvironmentUnusableError(
+                f"cannot be written: {error.strerror}",
+                where=str(self._path),
+                hint=f"all before is safe; make room, then: automl resume {self._path.parent.name}",
+            ) from error
+        except BaseException:
+            os.ftruncate(self._descriptor, self._size)
+            raise
+        self._digest, self._size = _digest(line), self._size + len(line)
         return now
 
     def __enter__(self) -> EventLog:
@@ -158,7 +188,7 @@ class EventLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
+        os.close(self._descriptor)
 
 
 def read_events(path: Path) -> Iterator[tuple[float, Event]]:
@@ -171,6 +201,35 @@ def read_events(path: Path) -> Iterator[tuple[float, Event]]:
     for line in _complete_lines(path):
         yield _decode(path, line, digest)
         digest = _digest(line)
+
+
+def _open_locked(path: Path) -> int:
+    is_new = not path.exists()
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError as error:
+        raise EnvironmentUnusableError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        study = path.parent.name
+        raise UsageError(
+            f"{study} is run by a living controller",
+            where=str(path),
+            hint=f"look at it with: automl status {study}; end it with: automl stop {study}",
+        ) from error
+    if is_new:
+        sync_folder(path.parent)
+    return descriptor
+
+
+def _write_synced(descriptor: int, line: bytes) -> None:
+    rest = memoryview(line)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
 
 
 def _complete_lines(path: Path) -> Iterator[bytes]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from automl.study.state import StudyState
-from automl.types import Budget, Resources, Role, TrialState
+from automl.types import Budget, Report, Resources, TrialRecord
 
 __all__ = ["Spending"]
 
@@ -17,15 +17,23 @@ class Spending:
         budget: what may be spent.
         resources: the shape of a trial, for the GPUs it holds.
         state: what the events add up to.
+        now: the clock that stamps the events.
         kept_back: share of the wall time that belongs to what comes after the search.
     """
 
     def __init__(
-        self, budget: Budget, resources: Resources, state: StudyState, *, kept_back: float = 0.0
+        self,
+        budget: Budget,
+        resources: Resources,
+        state: StudyState,
+        *,
+        now: Callable[[], float],
+        kept_back: float = 0.0,
     ) -> None:
         self._budget = budget
         self._gpus = resources.gpus_per_trial * resources.nodes_per_trial
         self._state = state
+        self._now = now
         self._kept_back = kept_back
 
     def is_spent(self) -> bool:
@@ -39,16 +47,22 @@ class Spending:
 
     def has_all_trials(self) -> bool:
         """Whether as many trials were begun as the budget has; repeats and continuations are none."""
-        begun = sum(r.role is Role.SEARCH and r.origin is None for r in self._state.records.values())
-        return begun >= self._budget.trials
+        return self._state.trials_begun >= self._budget.trials
+
+    def covers(self, record: TrialRecord, report: Report) -> bool:
+        """Whether an epoch can be paid for; one that was reported before costs nothing."""
+        limit = self._budget.epochs
+        return limit is None or report.epoch <= record.epochs or self._state.epochs_total < limit
 
     def _time_s(self) -> float | None:
         return None if self._budget.time_s is None else self._budget.time_s * (1 - self._kept_back)
 
     def _elapsed_s(self) -> float:
-        return self._state.spent_s + time.time() - (self._state.taken_at or time.time())
+        taken_at = self._state.taken_at
+        return self._state.spent_s + (0.0 if taken_at is None else self._now() - taken_at)
 
     def _gpu_seconds(self) -> float:
-        now = time.time()
-        running = (r for r in self._state.records.values() if r.state is TrialState.RUNNING)
-        return self._gpus * (self._state.trial_seconds + sum(now - (r.started_at or now) for r in running))
+        now = self._now()
+        return self._gpus * (
+            self._state.trial_seconds + sum(now - since for since in self._state.running.values())
+        )

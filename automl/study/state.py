@@ -45,12 +45,16 @@ class StudyState:
         phase: last known phase; a controller that died leaves ``running`` behind.
         pid: process of the last controller, 0 before the first event.
         process_start: when that process started, in clock ticks since boot.
+        host: machine of that process.
         records: all trials in order of their ids.
         started_at: POSIX seconds of the first event.
         changed_at: POSIX seconds of the last event.
         spent_s: wall time of the controllers that had the study in hand before this one.
         taken_at: POSIX seconds at which the last controller took it in hand.
         epochs_total: epochs of all trials together; an epoch that two trials share counts once.
+        trial_seconds: wall time in which trials held their resources, running ones not counted in.
+        running: trials that hold their resources now, and since when (POSIX seconds).
+        trials_begun: trials that count against the budget; repeats and continuations do not.
         verdict: winner against default, once the study has ended.
     """
 
@@ -58,25 +62,26 @@ class StudyState:
     phase: Phase = Phase.RUNNING
     pid: int = 0
     process_start: int = 0
+    host: str = ""
     records: dict[TrialId, TrialRecord] = field(default_factory=dict)
     started_at: float | None = None
     changed_at: float | None = None
     spent_s: float = 0.0
     taken_at: float | None = None
     epochs_total: int = 0
+    trial_seconds: float = 0.0
+    running: dict[TrialId, float] = field(default_factory=dict)
+    trials_begun: int = 0
     verdict: Mapping[str, Any] | None = None
     _incumbent: TrialId | None = None
 
     def apply(self, event: Event, at: float) -> None:
         """Take in the next event."""
         if isinstance(event, StudyStarted):
-            self.spent_s += (self.changed_at or at) - (self.taken_at or at)
-            self.taken_at = at
+            self._change_hands(event, at)
         self.started_at = at if self.started_at is None else self.started_at
         self.changed_at = at
         match event:
-            case StudyStarted():
-                self.phase, self.pid, self.process_start = Phase.RUNNING, event.pid, event.process_start
             case TrialSuggested():
                 self.records[event.trial] = TrialRecord(
                     event.trial,
@@ -86,7 +91,9 @@ class StudyState:
                     role=event.role,
                     reason=event.reason,
                 )
+                self.trials_begun += event.role is Role.SEARCH and event.origin is None
             case TrialStarted():
+                self.running[event.trial] = at
                 self._change(event.trial, state=TrialState.RUNNING, started_at=at)
             case EpochReported():
                 self._report(event.trial, event.report)
@@ -108,10 +115,14 @@ class StudyState:
         """
         return self.records[self._incumbent] if self._incumbent is not None else None
 
-    @property
-    def trial_seconds(self) -> float:
-        """Wall time of all ended trials added up."""
-        return sum(record.seconds for record in self.records.values())
+    def _change_hands(self, event: StudyStarted, at: float) -> None:
+        """A new controller: what ran under the last one held its resources until that was last heard of."""
+        last_heard_at = self.changed_at or at
+        self.spent_s += last_heard_at - (self.taken_at or last_heard_at)
+        self.phase, self.taken_at = Phase.RUNNING, at
+        self.pid, self.process_start, self.host = event.pid, event.process_start, event.host
+        for trial in list(self.running):
+            self._stop_clock(trial, last_heard_at)
 
     def _report(self, trial: TrialId, report: Report) -> None:
         record = self.records[trial]
@@ -142,10 +153,14 @@ class StudyState:
                 self._consider(other)
 
     def _release(self, trial: TrialId, state: TrialState, at: float) -> None:
-        """Move to a state without resources: the clock of the trial stops."""
-        record = self.records[trial]
-        held_s = at - record.started_at if record.state is TrialState.RUNNING and record.started_at else 0.0
-        self._change(trial, state=state, seconds=record.seconds + held_s)
+        """Move to a state without resources."""
+        self._stop_clock(trial, at)
+        self._change(trial, state=state)
+
+    def _stop_clock(self, trial: TrialId, at: float) -> None:
+        if (since := self.running.pop(trial, None)) is not None:
+            self.trial_seconds += at - since
+            self._change(trial, seconds=self.records[trial].seconds + at - since)
 
     def _consider(self, record: TrialRecord) -> None:
         if record.value is None or record.state is TrialState.FAILED or record.role is not Role.SEARCH:

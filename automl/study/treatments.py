@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from automl.types import Cause, TrialRecord
 
-__all__ = ["TREATMENTS", "Treatment", "may_retry"]
+__all__ = ["TREATMENTS", "Treatment", "is_machines_fault", "may_retry"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ TREATMENTS: Mapping[Cause, Treatment] = MappingProxyType(
         Cause.DIVERGED: Treatment(0, is_bad_point=True),
         Cause.NO_METRIC: Treatment(0, is_bad_point=True),
         Cause.INFRASTRUCTURE: Treatment(2, is_bad_point=False),
+        Cause.TIMEOUT: Treatment(1, is_bad_point=False),
         Cause.DEFECT: Treatment(0, is_bad_point=True),
     }
 )
@@ -41,3 +42,9 @@ def may_retry(record: TrialRecord, cause: Cause) -> bool:
     """Whether a trial whose launch failed so is worth another one."""
     treatment = TREATMENTS.get(cause)
     return treatment is not None and record.failures.count(cause) < treatment.retries
+
+
+def is_machines_fault(cause: Cause) -> bool:
+    """Whether what a trial ran on has failed, and not the trial."""
+    treatment = TREATMENTS.get(cause)
+    return treatment is not None and treatment.retries > 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from automl.schema.documents import dump_yaml
 from automl.types import Spec
 
-__all__ = ["Checkpoint", "TrialFolder", "write_atomically"]
+__all__ = ["Checkpoint", "TrialFolder", "sync_folder", "write_atomically"]
 
 _CHECKPOINT_NAME = re.compile(r"(?:^|[_.-])epoch[_=-]?0*(\d+)(?:[_.-][^/]*)?\.(?:pth|pt|ckpt|tlt|hdf5|json)$")
 
@@ -77,13 +77,17 @@ class TrialFolder:
         """All announced checkpoints by epoch number.
 
         They are looked for in ``checkpoints/`` and, for trainers that know no such folder, beside the spec.
+        A link that leads out of the trial's folder is none: it would be copied or deleted in its name.
         """
+        root = self.root.resolve()
         found = [
             Checkpoint(int(match[1]), path)
             for folder in (self.checkpoints, self.root)
             if folder.is_dir()
             for path in folder.iterdir()
-            if (match := _CHECKPOINT_NAME.search(path.name)) and path.is_file()
+            if (match := _CHECKPOINT_NAME.search(path.name))
+            and path.is_file()
+            and path.resolve().is_relative_to(root)
         ]
         return sorted(found, key=lambda checkpoint: (checkpoint.epoch, checkpoint.path.name))
 
@@ -102,10 +106,28 @@ class TrialFolder:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write under another name, sync, rename: no reader ever sees half a file."""
+    """Write under another name, sync, rename: no reader sees half a file, a full disk leaves the old one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were given in a folder survive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -14,8 +14,9 @@ from automl.ports import Launch, TrialFailedError
 from automl.schema.documents import dump_yaml, read_yaml_mapping
 from automl.schema.paths import get_path, with_path
 from automl.skills import fill_command
-from automl.trials.folder import TrialFolder, write_atomically
+from automl.trials.folder import Checkpoint, TrialFolder, write_atomically
 from automl.trials.launcher import Command, TrainerProcess, trainer_environment
+from automl.trials.leftovers import TRIAL_VARIABLE, end_leftovers
 from automl.trials.status_reader import StatusLine, StatusReader
 from automl.types import Cause, Report
 
@@ -31,7 +32,9 @@ _CAUSES = {
     137: Cause.INFRASTRUCTURE,
     143: Cause.INFRASTRUCTURE,
 }
+_CAUSES_OF_A_BAD_CHECKPOINT = {Cause.DEFECT, Cause.BAD_DATA, Cause.BAD_SPEC}
 _EVIDENCE_LINES = 12
+_MARGIN_S = 5.0
 _ABSENT = object()
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.01, 0.2
 
@@ -73,18 +76,18 @@ class TrainerRecipe:
             TrialError: working directory or log cannot be used.
         """
         trial = TrialFolder(launch.folder.resolve())
+        end_leftovers(trial, patience_s=self.grace_s + _MARGIN_S)
         known = StatusReader(trial.status).recover()
-        spec = (
-            self._resume_spec(trial, max([launch.epochs, *(line.epoch or 0 for line in known)])) or trial.spec
-        )
+        resumed = self._write_resume_spec(trial, max([launch.epochs, *(line.epoch or 0 for line in known)]))
+        spec = trial.resume_spec if resumed else trial.spec
         argv = tuple(fill_command(self.command, config_path=spec, skill_dir=self.skill_dir))
-        env = trainer_environment(os.environ, self.cpus)
+        env = {**trainer_environment(os.environ, self.cpus), TRIAL_VARIABLE: str(trial.root)}
         command = Command(argv, self.skill_dir, trial.log, env, self.grace_s)
         unheard = [line for line in known if line.epoch is not None and line.epoch > launch.epochs]
-        return TrainerJob(trial, command, self.metric, unheard)
+        return TrainerJob(trial, command, self.metric, unheard=unheard, resumed=resumed)
 
-    def _resume_spec(self, trial: TrialFolder, epoch: int) -> Path | None:
-        """The spec of a launch that goes on; None when it begins at the first epoch.
+    def _write_resume_spec(self, trial: TrialFolder, epoch: int) -> Checkpoint | None:
+        """Write the spec of a launch that goes on; None when it begins at the first epoch.
 
         A checkpoint beyond the last reported epoch is not used: its epoch would never be reported.
         """
@@ -98,7 +101,7 @@ class TrainerRecipe:
         for key in known_keys:
             spec = with_path(spec, key, str(usable[-1].path))
         write_atomically(trial.resume_spec, dump_yaml(spec))
-        return trial.resume_spec
+        return usable[-1]
 
     def find_program(self) -> str | None:
         """Where the trainer's program lies on the path it will be started with; None when nowhere."""
@@ -116,13 +119,21 @@ class TrainerJob:
         command: filled command.
         metric: the key of ``kpi`` that ranking uses.
         unheard: lines of earlier launches that nobody took in.
+        resumed: the checkpoint that this launch goes on from.
     """
 
     def __init__(
-        self, folder: TrialFolder, command: Command, metric: str, unheard: Sequence[StatusLine] = ()
+        self,
+        folder: TrialFolder,
+        command: Command,
+        metric: str,
+        *,
+        unheard: Sequence[StatusLine] = (),
+        resumed: Checkpoint | None = None,
     ) -> None:
         self._folder = folder
         self._metric = metric
+        self._resumed = resumed
         old_bytes = folder.status.stat().st_size if folder.status.exists() else 0
         self._reader = StatusReader(folder.status, old_bytes)
         reports = (line.to_report(metric) for line in unheard)
@@ -153,7 +164,8 @@ class TrainerJob:
 
     def stop(self) -> None:
         """End the trainer and all its processes; idempotent."""
-        self._process.stop()
+        if self._process.stop() < 0:  # the guard itself was killed, and nobody minds the rest
+            end_leftovers(self._folder)
 
     def _take_in_lines(self) -> None:
         try:
@@ -166,14 +178,22 @@ class TrainerJob:
             self.last_kpi = line.kpi or self.last_kpi
             if report := line.to_report(self._metric):
                 self._waiting.append(report)
+                self._resumed = None  # an epoch came of it: the checkpoint was good
 
     def _check_end(self, exit_code: int) -> None:
         if exit_code == 0 and self._last_line.status != "FAILURE":
             return
+        self.stop()
         message = self._last_line.message if self._last_line.status == "FAILURE" else ""
-        raise TrialFailedError(cause_of(exit_code or 1, message), self._evidence(exit_code, message))
+        cause, evidence = cause_of(exit_code or 1, message), self._evidence(exit_code, message)
+        if self._resumed is not None and cause in _CAUSES_OF_A_BAD_CHECKPOINT:
+            self._resumed.path.rename(f"{self._resumed.path}.unusable")
+            cause = Cause.INFRASTRUCTURE
+            evidence = f"cannot go on from {self._resumed.path.name}, an older one is tried\n{evidence}"
+        raise TrialFailedError(cause, evidence)
 
     def _evidence(self, exit_code: int, message: str) -> str:
         log = self._folder.log.read_text("utf-8", "replace") if self._folder.log.exists() else ""
-        parts = [f"exit code {exit_code}", message, *log.splitlines()[-_EVIDENCE_LINES:]]
+        ending = f"exit code {exit_code}" if exit_code >= 0 else f"killed by signal {-exit_code}"
+        parts = [ending, message, *log.splitlines()[-_EVIDENCE_LINES:]]
         return "\n".join(part for part in parts if part)
