@@ -1,10 +1,12 @@
-"""Writes the detections of a checkpoint, one KITTI text file per frame."""
+"""Writes the detections of a checkpoint, and pictures of them."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bevfusion.spec import ExperimentSpec
 
@@ -15,9 +17,10 @@ __all__ = ["run"]
 
 
 def run(spec: ExperimentSpec) -> None:
-    """Write ``predictions/<frame>.txt`` and ``predictions.json`` for the frames of ``dataset.test_dataset``.
+    """Detect in every frame of ``dataset.test_dataset`` with ``inference.checkpoint``.
 
-    Each line of text has KITTI's 15 columns and the score; scores under ``inference.conf_threshold`` are left out.
+    Writes the detections, see :func:`bevfusion.actions.predictions.write_detections`; scores under
+    ``inference.conf_threshold`` are left out. With ``inference.show`` also ``pictures/<frame>.png``.
 
     Raises:
         SpecError: no checkpoint is named.
@@ -32,8 +35,23 @@ def run(spec: ExperimentSpec) -> None:
 def _deliver(spec: ExperimentSpec, tested: Tested) -> dict[str, float]:
     from bevfusion.actions.predictions import write_detections
 
-    write_detections(Path(spec.results_dir), tested.frames)
+    results_dir = Path(spec.results_dir)
+    write_detections(results_dir, tested.frames)
+    if spec.inference.show:
+        _draw_frames(tested, results_dir / "pictures", at_most=spec.inference.pictures)
     return {
         "frames": float(len(tested.frames)),
         "detections": float(sum(len(frame.detections) for frame in tested.frames)),
     }
+
+
+def _draw_frames(tested: Tested, folder: Path, *, at_most: int) -> None:
+    from bevfusion.pictures import draw_scene, unlabelled_scene
+
+    folder.mkdir(exist_ok=True)
+    last = len(tested.frames) - 1
+    for index in np.unique(np.linspace(0, last, at_most).astype(int)):
+        frame = tested.frames[index]
+        title = f"frame {frame.name}: {len(frame.detections)} detections"
+        scene = unlabelled_scene(frame, tested.points(frame), title=title)
+        draw_scene(scene, folder / f"{frame.name.replace('/', '_')}.png")

@@ -28,11 +28,12 @@ def write_detections(results_dir: Path, frames: Sequence[FrameResult]) -> None:
         frames: what was detected.
     """
     folder = results_dir / "predictions"
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("*.txt"):
+    for stale in folder.rglob("*.txt"):
         stale.unlink()
     for frame in frames:
-        write_predictions(folder / f"{frame.name}.txt", frame.detections)
+        path = folder / f"{frame.name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_predictions(path, frame.detections)
     text = json.dumps({"frames": [_entry(frame) for frame in frames]}, indent=1)
     (results_dir / "predictions.json").write_text(text + "\n", encoding="utf-8")
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
+from numpy.typing import NDArray
+from torch import nn
 
 from bevfusion.diagnosis.frames import FrameResult
 from bevfusion.errors import SpecError
@@ -17,18 +20,45 @@ from bevfusion.spec import ExperimentSpec
 from bevfusion.status import Phase, StatusWriter
 from bevfusion.training.ending import memory_errors_named
 from bevfusion.training.metric import predicted_frame
-from bevfusion.training.runner import DetectorRunner, build_tester
+from bevfusion.training.runner import build_tester
+
+if TYPE_CHECKING:
+    from bevfusion.data.dataset import FusionDataset
 
 __all__ = ["Tested", "run_test"]
 
 
 @dataclass(frozen=True)
 class Tested:
-    """A finished test: the model with its data, the checkpoint, and all frames by number."""
+    """A finished test.
 
-    runner: DetectorRunner
+    Attributes:
+        model: the detector on its device.
+        dataset: the frames that it has seen.
+        checkpoint: where its weights come from.
+        frames: what it detected, by number of the frame.
+    """
+
+    model: nn.Module
+    dataset: FusionDataset
     checkpoint: Path
     frames: tuple[FrameResult, ...]
+
+    @property
+    def truth(self) -> list[FrameAnnotations]:
+        """Labels of each frame."""
+        return [frame.truth for frame in self.frames]
+
+    @property
+    def found(self) -> list[FrameAnnotations]:
+        """Detections of each frame."""
+        return [frame.detections for frame in self.frames]
+
+    def points(self, frame: FrameResult) -> NDArray[np.float32]:
+        """The points (n, 3+) of a frame as the model has seen them, LiDAR frame, metres."""
+        numbers = [info.sample_idx for info in self.dataset.infos.frames]
+        points: torch.Tensor = self.dataset[numbers.index(frame.sample_idx)]["inputs"]["points"]
+        return points.numpy()
 
 
 def run_test(
@@ -66,7 +96,9 @@ def run_test(
             status.write(Phase.STARTED, f"{action} of {checkpoint}")
         runner.test()
         if status:
-            figures = deliver(Tested(runner, Path(checkpoint), collected.frames))
+            model = getattr(runner.model, "module", runner.model)
+            dataset = runner.test_dataloader.dataset
+            figures = deliver(Tested(model, dataset, Path(checkpoint), collected.frames))
             status.write(Phase.SUCCESS, f"{action} finished", kpi=figures)
 
 
@@ -96,7 +128,7 @@ def _frame_result(sample: Mapping[str, Any], found: FrameAnnotations) -> FrameRe
     height, width = sample["ori_shape"][:2]
     return FrameResult(
         sample_idx=sample["sample_idx"],
-        name=Path(sample["lidar_path"]).stem,
+        name=sample.get("frame_name", Path(sample["lidar_path"]).stem),
         image_path=Path(sample["img_path"]),
         size_px=(height, width),
         cam2img=np.asarray(sample["cam2img"][0], dtype=np.float64),

@@ -19,7 +19,7 @@ class FrameResult:
 
     Attributes:
         sample_idx: number of the frame, unique within its part of the data set.
-        name: as its files are called.
+        name: unique in the data set: ``000042``, or ``<sequence>/<frame>``; names its files.
         image_path: camera image; need not exist for a LiDAR-only data set.
         size_px: height and width of the image.
         cam2img: (4, 4) rectified camera to pixels.

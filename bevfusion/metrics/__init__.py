@@ -1,7 +1,7 @@
 """Scores detections by KITTI's rule without a GPU and without torch."""
 
 from bevfusion.metrics.annotations import FrameAnnotations
-from bevfusion.metrics.average_precision import curves, evaluate
+from bevfusion.metrics.average_precision import curves, evaluate, summarise
 from bevfusion.metrics.labels import read_labels, read_predictions, write_predictions
 from bevfusion.metrics.matching import Curve
 from bevfusion.metrics.protocol import HEADLINE
@@ -18,5 +18,6 @@ __all__ = [
     "read_labels",
     "read_predictions",
     "score_folders",
+    "summarise",
     "write_predictions",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from bevfusion.metrics.protocol import (
     protocol_named,
 )
 
-__all__ = ["curves", "evaluate"]
+__all__ = ["curves", "evaluate", "summarise"]
 
 _logger = logging.getLogger(__name__)
 _REGION = frozenset({"dontcare"})
@@ -52,8 +52,17 @@ def evaluate(
         DataError: labels and detections are not of equally many frames.
         SpecError: an unknown protocol or class.
     """
+    return summarise(curves(gt, dt, classes=classes, protocol=protocol), protocol=protocol)
+
+
+def summarise(traced: Mapping[str, Curve], *, protocol: str = "tao3d") -> dict[str, float]:
+    """Read the figures of :func:`evaluate` off curves that are wanted for themselves as well.
+
+    Args:
+        traced: what :func:`curves` returns.
+        protocol: the one that they were traced by.
+    """
     scores: dict[str, float] = {}
-    traced = curves(gt, dt, classes=classes, protocol=protocol)
     has_orientation = protocol_named(protocol).has_orientation
     for key, curve in traced.items():
         subject, measure, rest = _split(key)

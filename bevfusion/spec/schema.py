@@ -10,25 +10,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_origin
 
-from bevfusion.spec.actions import ConvertSpec
+from bevfusion.spec.actions import ConvertSpec, EvaluateSpec
 from bevfusion.spec.experiment import ExperimentSpec
 from bevfusion.spec.leaf import Block, Leaf, Member, members
 
 __all__ = ["ACTIONS", "action_schema", "manifest", "template"]
 
 MODEL = "bevfusion"
-ACTIONS: Mapping[str, type] = {
-    "train": ExperimentSpec,
-    "evaluate": ExperimentSpec,
-    "inference": ExperimentSpec,
-    "dataset_convert": ConvertSpec,
+ACTIONS: Mapping[str, Any] = {
+    "train": ExperimentSpec(),
+    "evaluate": ExperimentSpec(evaluate=EvaluateSpec(diagnose=True)),
+    "inference": ExperimentSpec(),
+    "dataset_convert": ConvertSpec(),
 }
-"""Action to the dataclass of its spec."""
+"""Action to its default spec."""
 
 
 def template(action: str) -> dict[str, Any]:
     """The complete default spec of an action, as plain values in the order of the dataclasses."""
-    plain: dict[str, Any] = _plain(ACTIONS[action]())
+    plain: dict[str, Any] = _plain(ACTIONS[action])
     return plain
 
 
@@ -37,8 +37,8 @@ def action_schema(action: str) -> dict[str, Any]:
 
     Only training is tuned, so the lists of the other actions put nothing up for search.
     """
-    kind = ACTIONS[action]
-    flags = dict(_automl_flags(kind, ""))
+    default = ACTIONS[action]
+    flags = dict(_automl_flags(type(default), ""))
     searched = [name for name, flag in flags.items() if flag] if action == "train" else []
     return {
         "type": "object",
@@ -53,8 +53,8 @@ def action_schema(action: str) -> dict[str, Any]:
         },
         "automl_default_parameters": searched,
         "automl_disabled_parameters": [name for name, flag in flags.items() if flag is False],
-        "popular": _popular(kind()),
-        "properties": _properties(kind()),
+        "popular": _popular(default),
+        "properties": _properties(default),
         "default": template(action),
     }
 
