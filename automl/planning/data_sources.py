@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from automl.schema.paths import get_path
 from automl.skills import DataSource, Skill, SkillAction
 from automl.types import Spec
 
-__all__ = ["DATA", "DataBinding", "bind_data", "find_missing_sources"]
+__all__ = ["DATA", "DataBinding", "bind_data", "find_missing_inputs"]
 
 DATA = "--data"
 """Source of the values that come from the data root."""
@@ -80,20 +80,27 @@ def bind_data(skill: Skill, action: SkillAction, request: RunRequest) -> DataBin
     return _bind_folder(skill, action, request, Path(request.data).expanduser().resolve())
 
 
-def find_missing_sources(action: SkillAction, spec: Spec) -> list[Fault]:
-    """Required inputs of an action that its spec leaves empty, one fault a key."""
-    required = {source.key for source in action.data_sources}
-    required |= {key for key, entry in action.inputs.items() if _is_required(entry)}
+def find_missing_inputs(action: SkillAction, spec: Spec, unset: Iterable[str] = ()) -> list[Fault]:
+    """What an action needs and its spec leaves empty, one fault a key.
+
+    Args:
+        action: its data sources and inputs are needed.
+        spec: resolved spec.
+        unset: keys that the schema requires and the spec leaves empty.
+    """
+    sources = {source.key for source in action.data_sources}
+    sources |= {key for key, entry in action.inputs.items() if _is_required(entry)}
+    empty = {key for key in sources if get_path(spec, key) in (None, "", [], {})} | set(unset)
     parents = {key for function in PARENT_FUNCTIONS for key in action.keys_filled_by(function)}
-    return [
-        Fault(
-            "is the model to start from and is not set", key, f"give --parent-job-id ID, or --set {key}=PATH"
-        )
-        if key in parents
-        else Fault("is a data source and is not set", key, f"give --data ROOT, or --set {key}=PATH")
-        for key in sorted(required - (set(action.spec_params) - parents))
-        if get_path(spec, key) in (None, "", [], {})
-    ]
+    faults = []
+    for key in sorted(empty - (set(action.spec_params) - parents)):
+        what, flag, value = "is required by the schema", "", "VALUE"
+        if key in parents:
+            what, flag, value = "is the model to start from", "--parent-job-id ID, or ", "PATH"
+        elif key in sources:
+            what, flag, value = "is a data source", "--data ROOT, or ", "PATH"
+        faults.append(Fault(f"{what} and is not set", key, f"give {flag}--set {key}={value}"))
+    return faults
 
 
 def _is_required(entry: Any) -> bool:

@@ -20,7 +20,7 @@ from automl.skills import Skill, SkillAction
 from automl.space import SearchSpace
 from automl.types import Spec
 
-__all__ = ["ActionFiles", "plan_space", "read_files", "user_layers"]
+__all__ = ["ActionFiles", "foreign_blocks", "plan_space", "read_files", "user_layers"]
 
 _DEFAULT_SPACE = "default"
 # Schemas of TAO carry the blocks of all actions, also of those that the skill does not offer.
@@ -81,6 +81,11 @@ def user_layers(skill: Skill, request: RunRequest) -> list[Layer]:
     return [*layers, layer_of_overrides(request.overrides)]
 
 
+def foreign_blocks(skill: Skill, action: SkillAction) -> frozenset[str]:
+    """Top-level keys of a spec that belong to other actions."""
+    return (_ACTION_BLOCKS | set(skill.actions)) - {action.name}
+
+
 def plan_space(
     request: RunRequest, skill: Skill, action: SkillAction, *, schema: ActionSchema, spec: Spec
 ) -> SearchSpace:
@@ -104,7 +109,7 @@ def plan_space(
         },
         close_around_default=request.open_bounds == "around-default",
         managed=managed,
-        foreign=(_ACTION_BLOCKS | set(skill.actions)) - {action.name},
+        foreign=foreign_blocks(skill, action),
     )
     return build_space(schema, spec, wishes)
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from automl.errors import UsageError
-from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_sources
+from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_inputs
 from automl.planning.forecast import forecast_study
-from automl.planning.inputs import ActionFiles, plan_space, read_files, user_layers
+from automl.planning.inputs import ActionFiles, foreign_blocks, plan_space, read_files, user_layers
 from automl.planning.machine import look_at_machine
 from automl.planning.parents import Parent, bind_parent, inherited_layer
 from automl.planning.plan import Plan
@@ -30,6 +30,7 @@ from automl.schema.limits import narrow_space
 from automl.schema.paths import get_path
 from automl.schema.space_warnings import find_space_warnings
 from automl.schema.spec import OVERRIDES, Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
+from automl.schema.validation import find_unset
 from automl.skills import Skill, SkillAction, SpecKeys, load_skill
 from automl.space import SearchSpace
 from automl.types import Budget, Direction, Metric, Spec
@@ -106,7 +107,8 @@ class _Planner:
         binding = bind_data(self.skill, self.action, request)
         layered = self.layered(binding.values, bind_parent(self.action, request))
         spec, keys = self.without_secrets(layered), self.action.keys.present_in(layered.values)
-        if faults := find_missing_sources(self.action, spec):
+        unset = find_unset(spec, self.files.schema, foreign_blocks(self.skill, self.action))
+        if faults := find_missing_inputs(self.action, spec, unset):
             raise UsageError(faults)
         metric = self.metric()
         budget, algorithm = self.effort(self.epochs(spec, keys))

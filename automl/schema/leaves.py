@@ -94,6 +94,7 @@ class ActionSchema:
         collections: dotted names of groups of leaves; any other key inside them is unknown.
         automl_default: names the schema puts up for search, in order.
         automl_disabled: names (leaves or collections) it does not want searched.
+        required: names (leaves or collections) that a spec has to give where it has the group around them.
         default: the complete default spec, empty when the schema has none.
     """
 
@@ -102,6 +103,7 @@ class ActionSchema:
     collections: frozenset[str]
     automl_default: tuple[str, ...] = ()
     automl_disabled: frozenset[str] = frozenset()
+    required: tuple[str, ...] = ()
     default: Mapping[str, Any] = field(default_factory=dict)
 
     def where(self, name: str) -> str:

@@ -55,7 +55,7 @@ def load_schema(path: Path) -> ActionSchema:
             "has no properties", where=str(path), hint="is this a schema file of the TAO dialect?"
         )
     reader = _Reader(path)
-    reader.read_group("", document["properties"])
+    reader.read_group("", document)
     # The list is written from the flags; where somebody wrote a flag alone, that is a wish as well.
     searched = reader.names(document, "automl_default_parameters")
     searched += tuple(leaf.name for leaf in reader.leaves.values() if leaf.automl_enabled)
@@ -72,6 +72,9 @@ def load_schema(path: Path) -> ActionSchema:
         collections=frozenset(reader.collections),
         automl_default=tuple(dict.fromkeys(searched)),
         automl_disabled=disabled,
+        required=tuple(
+            name for name in reader.required if name in reader.leaves or name in reader.collections
+        ),
         default=default if isinstance(default, dict) else {},
     )
 
@@ -101,17 +104,19 @@ class _Reader:
         self.path = path
         self.leaves: dict[str, Leaf] = {}
         self.collections: list[str] = []
+        self.required: list[str] = []
         self.faults: list[Fault] = []
 
-    def read_group(self, prefix: str, properties: Mapping[str, Any]) -> None:
-        for key, node in properties.items():
+    def read_group(self, prefix: str, group: Mapping[str, Any]) -> None:
+        self.required += (f"{prefix}{key}" for key in self.names(group, "required"))
+        for key, node in group["properties"].items():
             if not isinstance(node, dict):
                 continue  # lists such as automl_disabled_parameters stand among the keys
             name = f"{prefix}{key}"
             inner = node.get("properties")
             if isinstance(inner, dict) and any(isinstance(child, dict) for child in inner.values()):
                 self.collections.append(name)
-                self.read_group(f"{name}.", inner)
+                self.read_group(f"{name}.", node)
             else:
                 self.leaves[name] = self.read_leaf(name, node)
 
@@ -135,7 +140,8 @@ class _Reader:
             is_parent=str(node.get("parent_param", "")).upper() == "TRUE",
             popular=node.get("popular") is True,
             automl_enabled=node["automl_enabled"] if isinstance(node.get("automl_enabled"), bool) else None,
-            nullable=node.get("nullable") is True or node.get("default") is None,
+            nullable=node.get("nullable") is True
+            or (node.get("default") is None and name not in self.required),
             is_loose=is_loose,
             log=node["log"] if isinstance(node.get("log"), bool) else None,
             description=str(node.get("description") or node.get("title") or "").strip(),

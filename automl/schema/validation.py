@@ -14,7 +14,7 @@ from automl.errors import Fault
 from automl.schema.leaves import ActionSchema, Leaf, LeafType
 from automl.schema.paths import get_path
 
-__all__ = ["coerce", "find_faults"]
+__all__ = ["coerce", "find_faults", "find_unset"]
 
 _ABSENT = object()
 _JSON_TYPES: Mapping[LeafType, str] = {
@@ -63,9 +63,24 @@ def find_faults(
     ]
 
 
+def find_unset(spec: Mapping[str, Any], schema: ActionSchema, foreign: Container[str]) -> Iterator[str]:
+    """Required keys that a spec leaves empty, in the groups that it has.
+
+    Args:
+        spec: nested spec.
+        schema: says what is required.
+        foreign: top-level keys that belong to other actions.
+    """
+    for name in schema.required:
+        group = name.rpartition(".")[0]
+        has_group = isinstance(get_path(spec, group) if group else spec, Mapping)
+        if has_group and name.partition(".")[0] not in foreign and get_path(spec, name) in (None, ""):
+            yield name
+
+
 def _is_default(schema: ActionSchema, leaf: Leaf, value: Any) -> bool:
     """Authors give sentinels such as -1 as defaults outside the bounds; relations count all the same."""
-    if leaf.depends_on:
+    if leaf.depends_on or (value is None and leaf.name in schema.required):
         return False
     defaults = [get_path(schema.default, leaf.name, _ABSENT)] + ([leaf.default] if leaf.has_default else [])
     return any(

@@ -6,7 +6,7 @@ import pytest
 from skills import write_data, write_skill
 
 from automl.errors import DataError, UsageError
-from automl.planning.data_sources import bind_data, find_missing_sources
+from automl.planning.data_sources import bind_data, find_missing_inputs
 from automl.planning.parents import Parent, bind_parent, inherited_layer
 from automl.request import RunRequest
 from automl.skills import Skill, load_skill
@@ -105,11 +105,11 @@ def test_a_model_that_does_not_say_which_keys_data_fills(skill: Skill, tmp_path:
 
 def test_missing_sources_name_every_key(skill: Skill) -> None:
     spec = {"dataset": {"root": "", "train": "/x"}, "train": {"checkpoint": None}}
-    assert [f.where for f in find_missing_sources(skill.action("train"), spec)] == [
+    assert [f.where for f in find_missing_inputs(skill.action("train"), spec)] == [
         "dataset.root",
         "dataset.test",
     ]
-    (fault,) = find_missing_sources(skill.action("evaluate"), spec)
+    (fault,) = find_missing_inputs(skill.action("evaluate"), spec)
     assert fault.hint == "give --parent-job-id ID, or --set train.checkpoint=PATH"
 
 

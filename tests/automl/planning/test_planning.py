@@ -162,6 +162,23 @@ def test_missing_data_names_the_keys(tmp_path: Path) -> None:
     assert [fault.where for fault in caught.value.faults] == ["dataset.root", "dataset.test", "dataset.train"]
 
 
+def test_what_the_schema_requires_has_to_be_set(tmp_path: Path) -> None:
+    asked = request(tmp_path, data=None)
+    path = tmp_path / "toy" / "schemas" / "train.schema.json"
+    schema = json.loads(path.read_text())
+    schema["properties"]["train"]["required"] = ["checkpoint"]
+    schema["required"] = ["results_dir", "model"]
+    path.write_text(json.dumps(schema))
+    with pytest.raises(UsageError) as caught:
+        make_plan(asked)
+    assert [fault.where for fault in caught.value.faults[-2:]] == ["dataset.train", "train.checkpoint"]
+    assert "train.checkpoint: is required by the schema and is not set\n  -> give --set train.c" in str(
+        caught.value
+    )
+    made = plan(tmp_path, overrides=("train.checkpoint=/mine",))
+    assert made.spec["train"]["checkpoint"] == "/mine"
+
+
 def test_evaluate_starts_from_a_parent(tmp_path: Path) -> None:
     best = write_data(tmp_path / "results" / "s1" / "best", "checkpoint.pth")
     made = plan(tmp_path, action="evaluate", data=None, parent_job_id="s1")

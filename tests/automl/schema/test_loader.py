@@ -45,6 +45,14 @@ def test_flags_of_leaves_count_beside_the_list_and_without_it(tmp_path: Path) ->
     assert load(tmp_path, document).automl_default == ("train.clip",)
 
 
+def test_required_keys_are_read_at_every_level(tmp_path: Path) -> None:
+    net = {**group(depth=leaf("int", None), width=leaf("int", None)), "required": ["depth", "gone"]}
+    document = {**schema_document({"net": net, "net2": net}, []), "required": ["net", "export"]}
+    schema = load(tmp_path, document)
+    assert schema.required == ("net", "net.depth", "net2.depth")
+    assert [schema.leaves[f"net.{name}"].nullable for name in ("depth", "width")] == [False, True]
+
+
 def test_odd_types_of_the_wild_are_understood(tmp_path: Path) -> None:
     odd = {
         "lr": leaf(None, 1e-6, anyOf=[{"type": "number"}, {"type": "array"}], minimum=0.0, maximum=INF),

@@ -17,6 +17,7 @@ from automl.schema.spec import (
     merge_layers,
     resolve_spec,
 )
+from automl.schema.validation import find_unset
 
 
 @pytest.fixture
@@ -99,6 +100,23 @@ def test_values_are_held_against_the_schema(schema: ActionSchema, pair: str, mes
     with pytest.raises(SpecError) as caught:
         resolve(schema, pair)
     assert message.replace("\\n", "\n") in str(caught.value)
+
+
+def test_required_keys_take_no_null_and_are_missed(schema: ActionSchema) -> None:
+    document = json.loads(schema.path.read_text())
+    document["properties"]["train"]["required"] = ["checkpoint", "lr", "seed"]
+    document["required"] = ["word", "pair"]
+    schema.path.write_text(json.dumps(document))
+    strict = load_schema(schema.path)
+    spec = {"word": "", "pair": [], "train": {"lr": 0, "checkpoint": None}}
+    assert list(find_unset(spec, strict, ())) == ["word", "train.checkpoint", "train.seed"]
+    assert list(find_unset(spec, strict, {"train"})) == ["word"]
+    assert list(find_unset({"word": "x", "pair": None, "train": None}, strict, ())) == ["pair"]
+    changed = resolve(strict, "train.checkpoint=/a").values
+    with pytest.raises(
+        SpecError, match=r"--set:train\.checkpoint: None is not of type string\n  -> give text"
+    ):
+        resolve_spec(changed, strict, [layer_of_overrides(["train.checkpoint="])])
 
 
 def test_what_the_template_alone_says_is_its_authors_word(schema: ActionSchema) -> None:
