@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 
 from automl.planning import Plan
+from automl.simulation import SimulatedStudy
 from automl.space import Parameter, SearchSpace
 
-__all__ = ["print_plan", "print_space"]
+__all__ = ["print_plan", "print_simulations", "print_space"]
 
 _PIPE_WIDTH = 160
 
@@ -62,6 +64,26 @@ def print_plan(plan: Plan) -> None:
         console.print(f"warning: {warning}", style="yellow", markup=False)
 
 
+def print_simulations(studies: Mapping[str, SimulatedStudy]) -> None:
+    """One row an algorithm: how long, how well the GPUs are used, what went into starting trials."""
+    table = Table(box=None, pad_edge=False)
+    titles = ("algorithm", "hours", "GPUs in use", "starting", "trials", "epochs", "best after h", "ms/event")
+    for title in titles:
+        table.add_column(title, justify="left" if title == "algorithm" else "right")
+    for name, study in studies.items():
+        table.add_row(
+            name,
+            f"{study.makespan_s / 3600:.2f}",
+            f"{study.use:.0%}",
+            f"{study.startup_s / study.busy_s:.1%}" if study.busy_s else "-",
+            f"{study.trials}",
+            f"{study.epochs}",
+            f"{study.time_to_best_s / 3600:.2f}",
+            f"{1000 * study.controller_s / study.events:.2f}",
+        )
+    _console().print(table)
+
+
 def _console() -> Console:
     """As wide as the terminal; wide enough for whole rows where there is none."""
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
@@ -73,9 +95,8 @@ def _parameter_table(space: SearchSpace) -> Table:
         table.add_column(title, no_wrap=title == "Parameter", overflow="fold")
     table.add_column("Source", overflow="fold")
     for parameter in space:
-        table.add_row(
-            parameter.name, parameter.kind.value, _values(parameter), f"{parameter.default}", parameter.source
-        )
+        default = "null" if parameter.default is None else str(parameter.default)
+        table.add_row(parameter.name, parameter.kind.value, _values(parameter), default, parameter.source)
     for tie in space.ties:
         values = f"= {tie.expression}, so {tie.low:g} .. {tie.high:g}"
         table.add_row(tie.name, "tied", values, "", tie.source)

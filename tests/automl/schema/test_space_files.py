@@ -6,6 +6,7 @@ from skills import schema_document, toy_properties
 
 from automl.errors import SpaceError
 from automl.schema.loader import load_schema
+from automl.schema.paths import with_path
 from automl.schema.sampling import sample_space
 from automl.schema.space import build_space
 from automl.schema.space_files import read_space_file
@@ -20,10 +21,14 @@ def write(tmp_path: Path, name: str, text: str) -> Path:
     return folder / f"{name}.yaml"
 
 
+def schema_file(tmp_path: Path) -> Path:
+    path = tmp_path / "train.schema.json"
+    path.write_text(json.dumps(schema_document(toy_properties(), ["train.lr", "train.momentum"])))
+    return path
+
+
 def space_of(tmp_path: Path, path: Path) -> SearchSpace:
-    schema_file = tmp_path / "train.schema.json"
-    schema_file.write_text(json.dumps(schema_document(toy_properties(), ["train.lr", "train.momentum"])))
-    schema = load_schema(schema_file)
+    schema = load_schema(schema_file(tmp_path))
     return build_space(schema, schema.default, read_space_file(path))
 
 
@@ -84,6 +89,18 @@ def test_a_file_may_allow_what_the_schema_disables_and_it_is_told(tmp_path: Path
     assert space["train.frozen"].source == mark
     warnings = list(find_space_warnings(space, {}))
     assert warnings == ["train.frozen is searched although the schema disables it"]
+
+
+def test_a_null_default_is_derived_by_the_trainer_and_nothing_to_warn_of(tmp_path: Path) -> None:
+    said = "{low: 0.6, high: 0.9, prior: {center: 0.8}}"
+    path = write(
+        tmp_path, "s", f"only: true\nparameters: {{train.momentum: {said}, train.lr: {{high: 0.5}}}}"
+    )
+    schema = load_schema(schema_file(tmp_path))
+    spec = with_path(with_path(schema.default, "train.momentum", None), "train.lr", 0.7)
+    space = build_space(schema, spec, read_space_file(path))
+    assert space.defaults() == {"train.momentum": None, "train.lr": 0.7}
+    assert list(find_space_warnings(space, spec)) == ["train.lr: the default 0.7 lies outside its range"]
 
 
 def test_conditions_on_searched_and_on_fixed_parameters(tmp_path: Path) -> None:
