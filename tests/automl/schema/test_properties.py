@@ -20,7 +20,7 @@ from automl.schema.space_files import SpaceRequest
 from automl.schema.space_flags import directives_of_flags
 from automl.schema.spec import apply_params
 from automl.schema.ties import spec_params
-from automl.space import SearchSpace
+from automl.space import Condition, Exclusion, Parameter, ParameterKind, Prior, SearchSpace, Tie
 
 NUMBERS = st.floats(-1e3, 1e3, allow_nan=False).map(lambda x: round(x, 6))
 CONDITIONS = st.sampled_from(
@@ -138,19 +138,79 @@ def test_every_leaf_is_in_or_out_and_a_space_survives_json(document: dict[str, A
         assert all(math.isfinite(p["low"]) for p in shape["parameters"] if not p["choices"])
 
 
+WORDS = st.text(max_size=3)
+VALUES = st.one_of(st.booleans(), st.integers(-9, 9), NUMBERS, WORDS, st.none())
+CHOICES = st.lists(st.one_of(VALUES, st.tuples(VALUES, VALUES)), min_size=1, max_size=4)
+
+
+@st.composite
+def parameters(draw: Any, name: str, parents: list[Parameter]) -> Parameter:
+    parent = draw(st.sampled_from([None, *parents]))
+    shared = {
+        "default": draw(VALUES),
+        "condition": Condition({parent.name: parent.choices}) if parent and parent.choices else None,
+        "prior": draw(st.one_of(st.none(), st.builds(Prior, VALUES, NUMBERS))),
+        "auxiliary": draw(st.booleans()),
+        "source": draw(WORDS),
+    }
+    kind = draw(st.sampled_from(ParameterKind))
+    if kind in (ParameterKind.BOOL, ParameterKind.CATEGORICAL):
+        choices = tuple(draw(CHOICES))
+        weights = draw(st.sampled_from([None, (1.0,) * len(choices)]))
+        return Parameter(name, kind, choices=choices, weights=weights, **shared)
+    low, high = sorted(draw(st.tuples(NUMBERS, NUMBERS)))
+    step = draw(st.sampled_from([None, 2, 0.5]))
+    return Parameter(name, kind, low, high, log=draw(st.booleans()), step=step, **shared)
+
+
+@st.composite
+def spaces(draw: Any) -> SearchSpace:
+    made: list[Parameter] = []
+    for i in range(draw(st.integers(1, 4))):
+        made.append(draw(parameters(f"p{i}.x[0]", made)))
+    ties = st.builds(Tie, WORDS, WORDS, st.dictionaries(WORDS, NUMBERS), NUMBERS, NUMBERS)
+    reasons = st.builds(Exclusion, WORDS, WORDS)
+    return SearchSpace(tuple(made), tuple(draw(st.lists(reasons))), tuple(draw(st.lists(ties, max_size=2))))
+
+
+@settings(max_examples=50, deadline=None)
+@given(spaces())
+def test_any_space_survives_json(space: SearchSpace) -> None:
+    text = json.dumps(space.to_json(), allow_nan=False)
+    again = SearchSpace.from_json(json.loads(text))
+    assert again == space
+    assert json.dumps(again.to_json(), allow_nan=False) == text
+
+
+PARTS = st.one_of(st.floats(0.0, 1.0), st.floats(-0.1, 1.1))
+
+
+@st.composite
+def flags(draw: Any, document: dict[str, Any]) -> list[str]:
+    """Wishes for some leaves of a schema, inside its bounds or not."""
+    texts = []
+    for name, node in document["properties"].items():
+        if not isinstance(node, dict) or "properties" in node or draw(st.booleans()):
+            continue
+        if node.get("enum"):
+            texts.append(f"{name}={','.join(map(str, draw(st.permutations(node['enum']))[:2]))}")
+        elif node["type"] in ("int", "float"):
+            least, most = node["minimum"], min(node["maximum"], node["minimum"] + 100)
+            ends = sorted(least + (most - least) * part for part in draw(st.tuples(PARTS, PARTS)))
+            low, high = map(round, ends) if node["type"] == "int" else ends
+            texts.append(f"{name}={low}:{high}{draw(st.sampled_from(['', ':log', ':linear']))}")
+    return texts
+
+
 @settings(max_examples=100, deadline=None)
-@given(numbers(), st.floats(0.1, 0.4), st.floats(0.6, 0.9))
-def test_narrowing_never_widens(node: dict[str, Any], left: float, right: float) -> None:
-    schema = read(schema_document({"x": node}, ["x"]))
-    space = space_or_none(schema, SpaceRequest())
-    whole = space["x"] if space else None
-    if whole is None or whole.choices:
-        return
-    assert whole.low is not None
-    assert whole.high is not None
-    low, high = (round(whole.low + (whole.high - whole.low) * part, 3) for part in (left, right))
-    low, high = (math.ceil(low), math.floor(high)) if node["type"] == "int" else (low, high)
-    narrowed = space_or_none(schema, SpaceRequest(directives=directives_of_flags([f"x={low}:{high}"])))
-    if narrowed:
-        assert narrowed["x"].low >= max(low, whole.low) or narrowed["x"].low == low
-        assert whole.low <= narrowed["x"].low <= narrowed["x"].high <= min(high, whole.high)
+@given(st.data(), documents())
+def test_narrowing_never_widens(data: st.DataObject, document: dict[str, Any]) -> None:
+    schema, said = read(document), data.draw(flags(document))
+    wishes = directives_of_flags(said)
+    space = space_or_none(schema, SpaceRequest(wishes, close_around_default=True))
+    for params in sample_space(space, 20) if space else ():
+        apply_params(schema.default, spec_params(space, params), schema)
+        for wish in wishes:
+            value, fields = params.get(wish.name), wish.fields
+            assert value is None or value in fields.get("choices", [value])
+            assert value is None or "low" not in fields or fields["low"] <= value <= fields["high"]
