@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from bevfusion.data.convert import ConvertRequest, convert_kitti
-from bevfusion.data.inspection import SplitReport, inspect_split, report_table
+from bevfusion.data.convert import SPLITS, ConvertRequest, convert_dataset
+from bevfusion.data.inspection import SplitReport, report_table
+from bevfusion.data.kitti import KittiLayout
+from bevfusion.data.layout import Layout
+from bevfusion.data.tao3d import Tao3dLayout
 from bevfusion.errors import DataError, Fault, SpecError
 from bevfusion.spec.actions import ConvertSpec
 from bevfusion.status import Phase, StatusWriter
@@ -17,15 +22,16 @@ __all__ = ["run"]
 
 _log = logging.getLogger(__name__)
 
-# Options of other layouts: doing as if they were heard would be worse than refusing.
+_SPLITS_OF_MODE = {"training": SPLITS, "validation": ("val",), "testing": ("test",)}
+# Options of the other layout: doing as if they were heard would be worse than refusing.
 _KITTI_VALUES = {
-    "with_plane": False,
     "per_sequence": False,
     "is_synthetic": False,
     "merge_only": False,
     "sequence_list": None,
     "dimension_order": "hwl",
 }
+_TAO3D_VALUES = {"with_plane": False, "num_views": 1}
 
 
 def run(spec: ConvertSpec) -> None:
@@ -45,7 +51,7 @@ def run(spec: ConvertSpec) -> None:
     if status:
         status.write(Phase.STARTED, f"converting {spec.root_dir}")
     try:
-        reports = _convert_and_check(request)
+        reports = _convert_and_report(request)
     except DataError as error:
         if status:
             status.write(Phase.FAILURE, str(error.faults[0]))
@@ -56,42 +62,56 @@ def run(spec: ConvertSpec) -> None:
         status.write(Phase.SUCCESS, "converted and checked", kpi=counts | persons)
 
 
-def _convert_and_check(request: ConvertRequest) -> list[SplitReport]:
-    try:
-        written = convert_kitti(request)
-    except OSError as error:
-        hint = "make room, or choose another results_dir"
-        raise DataError(
-            f"cannot be written ({error.strerror})", where=str(error.filename), hint=hint
-        ) from error
-    reports = [inspect_split(path, request.root_dir, workers=request.workers) for path in written.values()]
-    Console().print(report_table(reports))
-    for warning in (warning for report in reports for warning in report.warnings):
+def _convert_and_report(request: ConvertRequest) -> list[SplitReport]:
+    reports = convert_dataset(request)
+    Console().print(report_table(list(reports.values())))
+    for warning in (warning for report in reports.values() for warning in report.warnings):
         _log.warning("%s", warning)
-    if request.mode == "training" and "test" not in written:
+    if "test" in request.splits and "test" not in reports:
         _log.warning("no test split: a winner and its figures will come from the same frames")
-    if faults := [fault for report in reports for fault in report.faults]:
-        for path in written.values():
-            path.unlink()  # nobody shall train on what is known to be wrong
-        raise DataError(faults)
-    return reports
+    return list(reports.values())
 
 
 def _request(spec: ConvertSpec) -> ConvertRequest:
-    faults = []
-    if spec.dataset != "kitti":
-        faults.append(Fault(f"layout {spec.dataset!r} is not supported", "dataset", "supported: kitti"))
-    for key, kitti_value in _KITTI_VALUES.items():
-        if (found := getattr(spec, key)) != kitti_value:
-            hint = f"leave it at {kitti_value!r}"
-            faults.append(Fault(f"{found!r} has no meaning for the layout kitti", key, hint))
+    """Find out what is meant; an option that would not be heard is refused.
+
+    Raises:
+        SpecError: options that do not go together.
+    """
+    is_kitti = spec.dataset == "kitti"
+    faults = [*_refused(spec, _KITTI_VALUES if is_kitti else _TAO3D_VALUES)]
+    if spec.is_synthetic and spec.dimension_order == "lhw":
+        hint = "leave it out"
+        faults.append(Fault("sizes of synthetic labels are always l, w, h", "dimension_order", hint))
     if not spec.root_dir:
         faults.append(Fault("no data root given", "root_dir", "add root_dir=FOLDER"))
     if faults:
         raise SpecError(faults)
     return ConvertRequest(
-        root_dir=Path(spec.root_dir),
+        layout=_kitti(spec) if is_kitti else _tao3d(spec),
         output_dir=Path(spec.results_dir or spec.root_dir),
-        prefix=spec.output_prefix or "kitti_person",
-        mode=spec.mode,
+        prefix=spec.output_prefix or ("kitti_person" if is_kitti else "tao3d"),
+        splits=_SPLITS_OF_MODE[spec.mode] if spec.sequence_list is None else _SPLITS_OF_MODE[spec.mode][:1],
+        per_sequence=spec.per_sequence,
+        merge_only=spec.merge_only,
+    )
+
+
+def _refused(spec: ConvertSpec, only: Mapping[str, Any]) -> Iterator[Fault]:
+    for key, value in only.items():
+        if (found := getattr(spec, key)) != value:
+            message = f"{found!r} has no meaning for the layout {spec.dataset}"
+            yield Fault(message, key, f"leave it at {value!r}")
+
+
+def _kitti(spec: ConvertSpec) -> Layout:
+    return KittiLayout(Path(spec.root_dir), num_views=spec.num_views, with_planes=spec.with_plane)
+
+
+def _tao3d(spec: ConvertSpec) -> Layout:
+    return Tao3dLayout(
+        Path(spec.root_dir),
+        is_synthetic=spec.is_synthetic,
+        dimension_order=spec.dimension_order,
+        sequence_list=Path(spec.sequence_list) if spec.sequence_list else None,
     )

@@ -1,37 +1,33 @@
-"""Turns a KITTI folder into info files and reduced point clouds (points the camera can see)."""
+"""Turns a data set's folders into info files and reduced point clouds (points the camera can see)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bevfusion.data.files import write_whole
-from bevfusion.data.infos import write_infos
-from bevfusion.data.kitti import (
-    PERSON_NAMES,
-    Calibration,
-    Labels,
-    read_calibration,
-    read_labels,
-    read_sequences,
-    read_split,
-)
-from bevfusion.data.loading import POINT_FEATURES, load_points, read_image_size
+from bevfusion.data.files import staged
+from bevfusion.data.infos import read_entries, write_infos
+from bevfusion.data.inspection import SplitReport, inspect_split
+from bevfusion.data.layout import Calibration, FrameFiles, Labels, Layout, PlacedBoxes
+from bevfusion.data.loading import load_points, read_image_size
 from bevfusion.data.parallel import map_frames
 from bevfusion.errors import DataError, Fault
-from bevfusion.geometry.boxes import camera7_to_lidar7, points_in_boxes
-from bevfusion.geometry.frames import invert_rigid, visible_mask
+from bevfusion.geometry.boxes import points_in_boxes
+from bevfusion.geometry.frames import visible_mask
+from bevfusion.spec.conventions import CONVENTIONS, Convention
 
-__all__ = ["CAMERA", "SPLITS", "ConvertRequest", "convert_kitti"]
+__all__ = ["SPLITS", "ConvertRequest", "convert_dataset"]
 
 SPLITS = ("train", "val", "test")
-CAMERA = "CAM2"
-_SPLITS_OF_MODE = {"training": SPLITS, "validation": ("val",), "testing": ("test",)}
+_PERSON_NAMES = ("pedestrian", "person")  # KITTI's name of the class, and TAO's
 _MAX_FAULTS = 20
 _Part = TypeVar("_Part")
 
@@ -41,91 +37,122 @@ class ConvertRequest:
     """What to convert and where to write it.
 
     Attributes:
-        root_dir: KITTI root: ``ImageSets``, ``training`` and, where KITTI's own test part is present,
-            ``testing``.
-        output_dir: receives the info files and ``training/velodyne_reduced``.
+        layout: what the data set looks like.
+        output_dir: receives the info files and the reduced points.
         prefix: info files are called ``<prefix>_infos_<split>.pkl``.
-        mode: ``training`` converts every split that is listed, ``validation`` and ``testing`` only that one.
+        splits: those to convert; one that lists nothing is left out.
+        per_sequence: whether each sequence gets an info file of its own as well.
+        merge_only: whether splits are made of the info files of their sequences, without looking at the data.
         workers: processes; None takes all cores.
     """
 
-    root_dir: Path
+    layout: Layout
     output_dir: Path
     prefix: str = "kitti_person"
-    mode: str = "training"
+    splits: tuple[str, ...] = SPLITS
+    per_sequence: bool = False
+    merge_only: bool = False
     workers: int | None = None
+
+    @property
+    def convention(self) -> Convention:
+        """What the type of the data set prescribes."""
+        return CONVENTIONS[self.layout.dataset_type]
 
     def info_path(self, split: str) -> Path:
         """Info file of one split."""
         return self.output_dir / f"{self.prefix}_infos_{split}.pkl"
 
-
-@dataclass(frozen=True)
-class _FrameTask:
-    name: str
-    split: str
-    part: str
-    sequence: str
-    has_labels: bool
-    request: ConvertRequest
-
-    def source(self, folder: str, suffix: str) -> Path:
-        return self.request.root_dir / self.part / folder / f"{self.name}{suffix}"
-
-    def relative(self, folder: str, suffix: str) -> str:
-        """Path from the training part's folder, which is the one that the spec's ``data_prefix`` names."""
-        up = "" if self.part == "training" else f"../../{self.part}/{folder}/"
-        return f"{up}{self.name}{suffix}"
+    def sequence_path(self, sequence: str) -> Path:
+        """Info file of one sequence."""
+        return self.output_dir / f"{self.prefix}_sequence_{sequence}.pkl"
 
 
 @dataclass(frozen=True)
 class _Sources:
-    calibration: Calibration
-    height_px: int
-    width_px: int
+    calibrations: Mapping[str, Calibration]
+    sizes_px: Mapping[str, tuple[int, int]]
     points: NDArray[np.float32]
     labels: Labels | None
+    plane: tuple[float, ...] | None
+
+    @property
+    def main(self) -> str:
+        return next(iter(self.calibrations))
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    split: str
     entry: dict[str, Any] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
 
-def convert_kitti(request: ConvertRequest) -> dict[str, Path]:
-    """Convert every split of the request; frames without a pedestrian stay in as negatives.
+def convert_dataset(request: ConvertRequest) -> dict[str, SplitReport]:
+    """Convert every split of the request; frames without a person stay in as negatives.
 
     The test split is read from ``testing`` if that folder is there, else from ``training`` like the others;
-    it needs no labels. Reduced point files and info files appear under their names only when complete, and
-    info files only when every frame of every split is sound.
+    it needs no labels. Nothing appears in ``output_dir``, and nothing there is touched, unless every frame of
+    every split is sound and what was made of it fits together.
 
     Args:
         request: what and where.
 
     Returns:
-        The info file of each split that has frames.
+        What the check of each split saw, by the name of the split; splits without frames are missing.
 
     Raises:
-        DataError: everything that is wrong with the data set, file by file.
+        DataError: everything that is wrong with the data set, file by file, or the output cannot be written.
     """
-    frames = _read_splits(request)
-    sequences = read_sequences(request.root_dir / "ImageSets" / "sequences.txt")
-    tasks = [task for split, names in frames.items() for task in _plan(request, split, names, sequences)]
-    for part in {"training", *(task.part for task in tasks)}:
-        (request.output_dir / part / "velodyne_reduced").mkdir(parents=True, exist_ok=True)
+    with _published(request.output_dir) as stage:
+        to_stage = replace(request, output_dir=stage)
+        entries = _join_sequences(request) if request.merge_only else _convert_splits(to_stage)
+        for split, of_split in entries.items():
+            write_infos(
+                to_stage.info_path(split), of_split, split=split, dataset_type=request.layout.dataset_type
+            )
+        return _inspect(request, stage, list(entries))
 
-    outcomes = map_frames(_convert_frame, tasks, description="converting", workers=request.workers)
-    if faults := [fault for outcome in outcomes for fault in outcome.faults]:
-        raise DataError(_first(faults))
-    for split in frames:
-        write_infos(
-            request.info_path(split),
-            [outcome.entry for outcome in outcomes if outcome.split == split],
-            split=split,
+
+@contextmanager
+def _published(output_dir: Path) -> Iterator[Path]:
+    """A stage for the files of ``output_dir``; errors speak of the places they would have been put in."""
+    stage = output_dir
+    try:
+        with staged(output_dir) as stage:
+            yield stage
+    except DataError as error:
+        raise DataError([_at(output_dir, stage, fault) for fault in error.faults]) from error
+    except OSError as error:
+        fault = Fault(
+            f"cannot be written ({error.strerror})",
+            where=str(error.filename or output_dir),
+            hint="make room, or choose another results_dir",
         )
-    return {split: request.info_path(split) for split in frames}
+        raise DataError(_at(output_dir, stage, fault)) from error
+
+
+def _at(folder: Path, stage: Path, fault: Fault) -> Fault:
+    parts = (text.replace(str(stage), str(folder)) for text in (fault.message, fault.where, fault.hint))
+    return Fault(*parts)
+
+
+def _inspect(request: ConvertRequest, stage: Path, splits: Sequence[str]) -> dict[str, SplitReport]:
+    """Check what was made as the detector will see it: nobody shall train on what is known to be wrong."""
+    convention = request.convention
+    points_dir = (request.output_dir if request.merge_only else stage) / convention.pts
+    reports = {
+        split: inspect_split(
+            replace(request, output_dir=stage).info_path(split),
+            request.layout.root_dir,
+            pts_prefix=str(points_dir),
+            img_prefix=convention.img,
+            workers=request.workers,
+        )
+        for split in splits
+    }
+    if faults := [fault for report in reports.values() for fault in report.faults]:
+        raise DataError(_first(faults))
+    return reports
 
 
 def _first(faults: list[Fault]) -> list[Fault]:
@@ -134,100 +161,155 @@ def _first(faults: list[Fault]) -> list[Fault]:
     return [*faults[:_MAX_FAULTS], Fault(f"and {len(faults) - _MAX_FAULTS} more faults like these")]
 
 
-def _read_splits(request: ConvertRequest) -> dict[str, list[str]]:
-    image_sets = request.root_dir / "ImageSets"
-    wanted = _SPLITS_OF_MODE[request.mode]
-    splits = {split: read_split(image_sets / f"{split}.txt") for split in wanted}
-    if not any(splits.values()):
-        files = ", ".join(f"{split}.txt" for split in wanted)
-        hint = "root_dir must be the folder that holds KITTI's ImageSets, training (and testing)"
-        raise DataError(f"no frames listed in {files}", where=str(image_sets), hint=hint)
-    _refuse_overlap(request, splits)
-    return {split: names for split, names in splits.items() if names}
+def _convert_splits(request: ConvertRequest) -> dict[str, list[dict[str, Any]]]:
+    """Entries of ``data_list`` by split; the reduced points are written on the way."""
+    frames = _list_frames(request)
+    tasks = [frame for of_split in frames.values() for frame in of_split]
+    for folder in {_reduced_path(request, frame).parent for frame in tasks}:
+        folder.mkdir(parents=True, exist_ok=True)
+    convert = partial(_convert_frame, request=request)
+    outcomes = map_frames(convert, tasks, description="converting", workers=request.workers)
+    if faults := [fault for outcome in outcomes for fault in outcome.faults]:
+        raise DataError(_first(faults))
+    ordered = (outcome.entry for outcome in outcomes)
+    entries = {split: [next(ordered) for _ in of_split] for split, of_split in frames.items()}
+    if request.per_sequence:
+        _write_sequences(request, entries)
+    return entries
 
 
-def _refuse_overlap(request: ConvertRequest, splits: Mapping[str, Sequence[str]]) -> None:
-    """Frames that are trained on and measured on would make every score a lie."""
-    faults, owner = [], dict[tuple[str, str], str]()
-    for split, names in splits.items():
-        part = _part_of(request, split)
-        shared = [(name, owner[part, name]) for name in names if (part, name) in owner]
-        if shared:
-            message = (
-                f"{len(shared)} frames are also in another split, first {shared[0][0]} in {shared[0][1]}.txt"
+def _write_sequences(request: ConvertRequest, entries: Mapping[str, list[dict[str, Any]]]) -> None:
+    for split, of_split in entries.items():
+        for sequence in dict.fromkeys(entry["sequence"] for entry in of_split):
+            write_infos(
+                request.sequence_path(sequence),
+                [entry for entry in of_split if entry["sequence"] == sequence],
+                split=split,
+                dataset_type=request.layout.dataset_type,
             )
-            hint = "list each frame in one split; KITTI's own test frames belong into ROOT/testing"
-            faults.append(Fault(message, str(request.root_dir / "ImageSets" / f"{split}.txt"), hint))
-        owner.update({(part, name): split for name in names})
+
+
+def _join_sequences(request: ConvertRequest) -> dict[str, list[dict[str, Any]]]:
+    """Entries of ``data_list`` by split, from the info files of the listed sequences, numbered anew."""
+    joined: dict[str, list[dict[str, Any]]] = {}
+    faults: list[Fault] = []
+    for split in request.splits:
+        paths = [request.sequence_path(name) for name in request.layout.list_sequences(split)]
+        parts = [_attempt(faults, partial(read_entries, path)) or [] for path in paths]
+        entries = [entry for part in parts for entry in part]
+        if paths:
+            joined[split] = [entry | {"sample_idx": index} for index, entry in enumerate(entries)]
     if faults:
-        raise DataError(faults)
+        hint = "convert with per_sequence=true and merge_only=false first"
+        raise DataError([replace(fault, hint=hint) for fault in faults])
+    _refuse_empty(request, joined)
+    return joined
 
 
-def _part_of(request: ConvertRequest, split: str) -> str:
-    is_own_part = split == "test" and (request.root_dir / "testing").is_dir()
-    return "testing" if is_own_part else "training"
+def _list_frames(request: ConvertRequest) -> dict[str, list[FrameFiles]]:
+    faults: list[Fault] = []
+    listed = {
+        split: _attempt(faults, partial(request.layout.list_frames, split)) or [] for split in request.splits
+    }
+    if not faults:
+        _refuse_empty(request, listed)
+        faults = _overlaps(request, listed)
+    if faults:
+        raise DataError(_first(faults))
+    return {split: frames for split, frames in listed.items() if frames}
 
 
-def _plan(
-    request: ConvertRequest, split: str, names: Sequence[str], sequences: Mapping[str, str]
-) -> list[_FrameTask]:
-    part = _part_of(request, split)
-    labels = request.root_dir / part / "label_2"
-    has_labels = split != "test" or any((labels / f"{name}.txt").exists() for name in names)
-    return [_FrameTask(name, split, part, sequences.get(name, ""), has_labels, request) for name in names]
+def _refuse_empty(request: ConvertRequest, listed: Mapping[str, Sequence[Any]]) -> None:
+    if not any(listed.values()):
+        files = [request.layout.list_file(split) for split in request.splits]
+        raise DataError(
+            f"no frames listed in {', '.join(path.name for path in files)}",
+            where=str(files[0].parent),
+            hint="root_dir must be the folder that holds ImageSets, training (and testing)",
+        )
 
 
-def _convert_frame(task: _FrameTask) -> _Outcome:
+def _overlaps(request: ConvertRequest, listed: Mapping[str, Sequence[FrameFiles]]) -> list[Fault]:
+    """Frames that are trained on and measured on would make every score a lie."""
+    faults, owner = [], dict[Path, str]()
+    for split, frames in listed.items():
+        shared = [frame for frame in frames if frame.points in owner]
+        if shared:
+            first = shared[0]
+            other = request.layout.list_file(owner[first.points]).name
+            message = f"{len(shared)} frames are also in another split, first {first.name} in {other}"
+            hint = "list each frame in one split; test frames of their own belong into ROOT/testing"
+            faults.append(Fault(message, str(request.layout.list_file(split)), hint))
+        owner.update({frame.points: split for frame in frames})
+    return faults
+
+
+def _convert_frame(frame: FrameFiles, request: ConvertRequest) -> _Outcome:
     try:
-        return _Outcome(task.split, _make_entry(task, _read_sources(task)))
+        return _Outcome(_make_entry(frame, _read_sources(frame, request.layout), request))
     except DataError as error:
-        return _Outcome(task.split, faults=error.faults)
+        return _Outcome(faults=error.faults)
 
 
-def _read_sources(task: _FrameTask) -> _Sources:
+def _read_sources(frame: FrameFiles, layout: Layout) -> _Sources:
     """Read all files of a frame, and tell all that is wrong with any of them."""
     faults: list[Fault] = []
-    calibration = _attempt(faults, lambda: read_calibration(task.source("calib", ".txt")))
-    size = _attempt(faults, lambda: read_image_size(task.source("image_2", ".png")))
-    points = _attempt(faults, lambda: load_points(task.source("velodyne", ".bin")))
-    labels = None
-    if task.has_labels:
-        labels = _attempt(faults, lambda: read_labels(task.source("label_2", ".txt")))
-    if calibration is None or size is None or points is None or faults:
+    calibrations = _attempt(faults, lambda: layout.read_calibrations(frame))
+    sizes = {
+        camera: _attempt(faults, partial(read_image_size, path)) or (0, 0)
+        for camera, path in frame.images.items()
+    }
+    points = _attempt(faults, lambda: load_points(frame.points))
+    labels = _attempt(faults, partial(layout.read_labels, frame.labels)) if frame.labels else None
+    plane = _attempt(faults, lambda: layout.read_plane(frame))
+    if calibrations is None or points is None or faults:
         raise DataError(faults)
-    return _Sources(calibration, *size, points, labels)
+    return _Sources(calibrations, sizes, points, labels, plane)
 
 
-def _make_entry(task: _FrameTask, sources: _Sources) -> dict[str, Any]:
+def _make_entry(frame: FrameFiles, sources: _Sources, request: ConvertRequest) -> dict[str, Any]:
     """Write the reduced points of a frame and make its entry of ``data_list``."""
-    calibration, height, width = sources.calibration, sources.height_px, sources.width_px
-    seen = visible_mask(sources.points[:, :3], calibration.lidar2img, height_px=height, width_px=width)
+    main, (height, width) = sources.calibrations[sources.main], sources.sizes_px[sources.main]
+    seen = visible_mask(sources.points[:, :3], main.lidar2img, height_px=height, width_px=width)
     if not seen.any():
-        where, hint = (
-            str(task.source("calib", ".txt")),
-            "calibration, image and point file do not belong together",
-        )
+        where, hint = str(frame.calibration), "calibration, image and point file do not belong together"
         raise DataError("no LiDAR point projects into the image", where=where, hint=hint)
     points = sources.points[seen]
-    instances = _instances(task, sources.labels, calibration, points)
-    target = task.request.output_dir / task.part / "velodyne_reduced" / f"{task.name}.bin"
-    write_whole(target, points.astype("<f4").tobytes(), durable=False)
-    camera = {
-        "img_path": task.relative("image_2", ".png"),
+    placed = request.layout.place(sources.labels, main) if sources.labels else None
+    reduced = _reduced_path(request, frame)
+    reduced.write_bytes(points.astype("<f4").tobytes())
+    return {
+        "name": frame.name,
+        "sample_idx": frame.sample_idx,
+        "sequence": frame.sequence,
+        "lidar_points": {
+            "lidar_path": os.path.relpath(reduced, request.output_dir / request.convention.pts),
+            "num_pts_feats": points.shape[1],
+        },
+        "images": {camera: _camera_entry(frame, camera, sources, request) for camera in frame.images},
+        "instances": _instances(frame, sources.labels, placed, points),
+        "annotations": _annotations(sources.labels, placed),
+        "plane": sources.plane,
+    }
+
+
+def _reduced_path(request: ConvertRequest, frame: FrameFiles) -> Path:
+    folder = Path(request.convention.pts).name
+    return request.output_dir / frame.part / folder / f"{frame.name}.bin"
+
+
+def _camera_entry(
+    frame: FrameFiles, camera: str, sources: _Sources, request: ConvertRequest
+) -> dict[str, Any]:
+    calibration, (height, width) = sources.calibrations[camera], sources.sizes_px[camera]
+    images_dir = request.layout.root_dir / request.convention.img
+    return {
+        "img_path": os.path.relpath(frame.images[camera], images_dir),
         "height": height,
         "width": width,
         "cam2img": calibration.cam2img.tolist(),
         "lidar2cam": calibration.lidar2cam.tolist(),
         "lidar2img": calibration.lidar2img.tolist(),
-    }
-    lidar_path = task.relative("velodyne_reduced", ".bin")
-    return {
-        "sample_idx": int(task.name),
-        "sequence": task.sequence,
-        "lidar_points": {"lidar_path": lidar_path, "num_pts_feats": POINT_FEATURES},
-        "images": {CAMERA: camera},
-        "instances": instances,
-        "annotations": _annotations(sources.labels),
     }
 
 
@@ -235,29 +317,24 @@ def _attempt(faults: list[Fault], read: Callable[[], _Part]) -> _Part | None:
     try:
         return read()
     except DataError as error:
-        faults.extend(error.faults)
+        faults += error.faults
         return None
 
 
 def _instances(
-    task: _FrameTask, labels: Labels | None, calibration: Calibration, points: NDArray[np.float32]
+    frame: FrameFiles, labels: Labels | None, placed: PlacedBoxes | None, points: NDArray[np.float32]
 ) -> list[dict[str, Any]]:
-    if labels is None:
+    if labels is None or placed is None:
         return []
-    rows = [row for row, name in enumerate(labels.names) if name in PERSON_NAMES]
-    boxes = labels.boxes_camera[rows]
-    if (boxes[:, 3:6] <= 0).any():
-        hint = "give every person its 3D box, or call it DontCare"
-        raise DataError(
-            "a person's dimensions are not positive", where=str(task.source("label_2", ".txt")), hint=hint
-        )
-    counts = points_in_boxes(points, camera7_to_lidar7(boxes, invert_rigid(calibration.lidar2cam))).sum(
-        axis=0
-    )
+    rows = [row for row, name in enumerate(labels.names) if name.lower() in _PERSON_NAMES]
+    if (labels.boxes[rows, 3:6] <= 0).any():
+        where, hint = str(frame.labels), "mend the label; use DontCare for what has no box"
+        raise DataError("a person's dimensions are not positive", where=where, hint=hint)
+    counts = points_in_boxes(points, placed.lidar[rows]).sum(axis=0)
     return [
         {
             "bbox_label_3d": 0,
-            "bbox_3d": labels.boxes_camera[row].tolist(),
+            "bbox_3d": placed.lidar[row].tolist(),
             "bbox": labels.boxes_2d[row].tolist(),
             "truncated": float(labels.truncated[row]),
             "occluded": int(labels.occluded[row]),
@@ -268,8 +345,8 @@ def _instances(
     ]
 
 
-def _annotations(labels: Labels | None) -> dict[str, list[Any]] | None:
-    if labels is None:
+def _annotations(labels: Labels | None, placed: PlacedBoxes | None) -> dict[str, list[Any]] | None:
+    if labels is None or placed is None:
         return None
     return {
         "name": list(labels.names),
@@ -277,7 +354,7 @@ def _annotations(labels: Labels | None) -> dict[str, list[Any]] | None:
         "occluded": labels.occluded.tolist(),
         "alpha": labels.alpha.tolist(),
         "bbox": labels.boxes_2d.tolist(),
-        "dimensions": labels.boxes_camera[:, 3:6].tolist(),
-        "location": labels.boxes_camera[:, :3].tolist(),
-        "rotation_y": labels.boxes_camera[:, 6].tolist(),
+        "dimensions": placed.camera[:, 3:6].tolist(),
+        "location": placed.camera[:, :3].tolist(),
+        "rotation_y": placed.camera[:, 6].tolist(),
     }

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmdet3d.structures import Box3DMode, Det3DDataSample, LiDARInstance3DBoxes
+from mmdet3d.structures import Box3DMode, Det3DDataSample
 from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from bevfusion.data.box_types import BOX_TYPES
 from bevfusion.data.infos import Camera, Frame, locate, read_infos
 from bevfusion.data.loading import load_image, load_points
 from bevfusion.data.splits import SplitFiles, split_files
 from bevfusion.data.transforms import ImageTransform, LidarTransform
 from bevfusion.errors import DataError
-from bevfusion.geometry.boxes import camera7_to_lidar7
-from bevfusion.geometry.frames import FloatArray, invert_rigid
+from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.dataset import AugmentationSpec, SplitSpec
 from bevfusion.spec.experiment import ExperimentSpec
 
@@ -47,9 +47,10 @@ class FusionDataset(Dataset):
     """One split: points, image, boxes and calibration of each frame.
 
     Items are ``{"inputs": {"points", "img"}, "data_samples"}``: points (n, 4) float32 in the augmented LiDAR
-    frame, img (1, 3, H, W) float32 RGB 0..255, and a ``Det3DDataSample`` whose metainfo holds ``lidar2img,
-    cam2img, lidar2cam, cam2lidar, img_aug_matrix`` (1, 4, 4) and ``lidar_aug_matrix`` (4, 4), float32.
-    Calibration is that of the raw frame. ``eval_ann_info`` holds the raw labels, untouched by augmentation.
+    frame, img (N, 3, H, W) float32 RGB 0..255 of N cameras, and a ``Det3DDataSample`` whose metainfo holds
+    ``lidar2img, cam2img, lidar2cam, cam2lidar, img_aug_matrix`` (N, 4, 4) and ``lidar_aug_matrix`` (4, 4),
+    float32. Calibration is that of the raw frame. ``eval_ann_info`` holds the raw labels, untouched by
+    augmentation; ``frame_name`` names the frame in its data set.
 
     Args:
         files: where the split lies.
@@ -59,7 +60,7 @@ class FusionDataset(Dataset):
         seed: with epoch and index, fixes every random draw.
 
     Raises:
-        DataError: the info file cannot be used, or does not know one of the classes.
+        DataError: the info file cannot be used, or does not know one of the classes or cameras.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class FusionDataset(Dataset):
         self.infos = read_infos(files.ann_file)
         self.points_dir = self.infos.points_dir(files.root_dir, files.pts_prefix)
         self.images_dir = files.root_dir / files.img_prefix
-        self.camera = files.camera
+        self.cameras = files.choose_cameras(self.infos)
+        self.box_type = BOX_TYPES[CONVENTIONS[self.infos.dataset_type].angles]
         self.image_size = view.image_size
         self.point_cloud_range = np.asarray(view.point_cloud_range, dtype=np.float32)
         self.augmentation = augmentation
@@ -94,22 +96,25 @@ class FusionDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         frame = self.infos.frames[index % len(self.infos.frames)]
-        camera = frame.cameras[self.camera]
+        cameras = [frame.cameras[key] for key in self.cameras]
         rng = np.random.default_rng((self.seed, int(self._epoch), index))
         lidar_change = (
             LidarTransform.sample(self.augmentation, rng) if self.augmentation else LidarTransform()
         )
         points = self._load_points(frame, lidar_change, rng)
         inputs = {"points": torch.from_numpy(points)}
-        metainfo = self._metainfo(frame, camera)
+        metainfo = self._metainfo(frame, cameras)
         metainfo["lidar_aug_matrix"] = lidar_change.matrix.astype(np.float32)
         if self.image_size is not None:
-            image_change = self._image_change(camera, self.image_size, rng)
-            inputs["img"] = self._load_image(camera, image_change)
-            metainfo["img_aug_matrix"] = image_change.matrix[None].astype(np.float32)
+            changes = [self._image_change(camera, self.image_size, rng) for camera in cameras]
+            images = [
+                self._load_image(camera, change) for camera, change in zip(cameras, changes, strict=True)
+            ]
+            inputs["img"] = torch.stack(images)
+            metainfo["img_aug_matrix"] = _stack([change.matrix for change in changes])
 
         sample = Det3DDataSample(metainfo=metainfo)
-        sample.gt_instances_3d = self._targets(frame, camera, lidar_change)
+        sample.gt_instances_3d = self._targets(frame, lidar_change)
         sample.eval_ann_info = frame.annotations
         return {"inputs": inputs, "data_samples": sample}
 
@@ -143,38 +148,45 @@ class FusionDataset(Dataset):
 
     def _load_image(self, camera: Camera, change: ImageTransform) -> torch.Tensor:
         pixels = change.apply(load_image(locate(self.images_dir, camera.img_path)))
-        return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None]
+        return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))
 
-    def _targets(self, frame: Frame, camera: Camera, change: LidarTransform) -> InstanceData:
-        boxes: FloatArray = camera7_to_lidar7(frame.boxes_camera, invert_rigid(camera.lidar2cam))
-        boxes, labels = change.apply_to_boxes(boxes), self._label_of[frame.labels]
+    def _targets(self, frame: Frame, change: LidarTransform) -> InstanceData:
+        boxes, labels = change.apply_to_boxes(frame.boxes_lidar), self._label_of[frame.labels]
         low, high = self.point_cloud_range[:2], self.point_cloud_range[3:5]
         keep = (labels >= 0) & ((boxes[:, :2] >= low) & (boxes[:, :2] < high)).all(axis=1)
         return InstanceData(
-            bboxes_3d=LiDARInstance3DBoxes(torch.from_numpy(boxes[keep].astype(np.float32)), box_dim=7),
+            bboxes_3d=self.box_type(torch.from_numpy(boxes[keep].astype(np.float32)), box_dim=boxes.shape[1]),
             labels_3d=torch.from_numpy(labels[keep]),
         )
 
-    def _metainfo(self, frame: Frame, camera: Camera) -> dict[str, Any]:
-        # KITTI's projection holds the offset of the colour camera in its fourth column. Rays start from that
-        # camera, so the way back must undo the whole projection, not the rotation and the intrinsics alone.
-        intrinsics = np.eye(4)
-        intrinsics[:3, :3] = camera.cam2img[:3, :3]
-        matrices = {
-            "lidar2img": camera.lidar2img,
-            "cam2img": camera.cam2img,
-            "lidar2cam": camera.lidar2cam,
-            "cam2lidar": np.linalg.inv(camera.lidar2img) @ intrinsics,
-            "img_aug_matrix": np.eye(4),
-        }
-        return {name: matrix[None].astype(np.float32) for name, matrix in matrices.items()} | {
+    def _metainfo(self, frame: Frame, cameras: Sequence[Camera]) -> dict[str, Any]:
+        main = cameras[0]
+        return {
+            "lidar2img": _stack([camera.lidar2img for camera in cameras]),
+            "cam2img": _stack([camera.cam2img for camera in cameras]),
+            "lidar2cam": _stack([camera.lidar2cam for camera in cameras]),
+            "cam2lidar": _stack([_cam2lidar(camera) for camera in cameras]),
+            "img_aug_matrix": _stack([np.eye(4) for _ in cameras]),
             "sample_idx": frame.sample_idx,
-            "ori_shape": (camera.height, camera.width),
+            "frame_name": frame.name,
+            "ori_shape": (main.height, main.width),
             "lidar_path": str(locate(self.points_dir, frame.lidar_path)),
-            "img_path": str(locate(self.images_dir, camera.img_path)),
-            "box_type_3d": LiDARInstance3DBoxes,
+            "img_path": str(locate(self.images_dir, main.img_path)),
+            "box_type_3d": self.box_type,
             "box_mode_3d": Box3DMode.LIDAR,
         }
+
+
+def _cam2lidar(camera: Camera) -> NDArray[np.float64]:
+    # KITTI's projection holds the offset of the colour camera in its fourth column. Rays start from that
+    # camera, so the way back must undo the whole projection, not the rotation and the intrinsics alone.
+    intrinsics = np.eye(4)
+    intrinsics[:3, :3] = camera.cam2img[:3, :3]
+    return np.linalg.inv(camera.lidar2img) @ intrinsics
+
+
+def _stack(matrices: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
+    return np.stack(matrices).astype(np.float32)
 
 
 def open_split(spec: ExperimentSpec, part: SplitSpec, *, augment: bool) -> FusionDataset:

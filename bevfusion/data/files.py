@@ -1,11 +1,15 @@
-"""Writes files that are either whole or not there."""
+"""Writes files that are either whole or not there, one at a time or all together."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["write_whole"]
+__all__ = ["staged", "write_whole"]
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -29,3 +33,37 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Collect files beside their places, and put them there together once all of them are right.
+
+    Args:
+        folder: made when missing.
+
+    Yields:
+        A folder on the same disk, for the same relative paths. When the block ends well, its files replace
+        those of ``folder``; when it does not, ``folder`` is as it was.
+
+    Raises:
+        OSError: something cannot be written.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
+    try:
+        yield stage
+        files = sorted(path for path in stage.rglob("*") if path.is_file())
+        for target in dict.fromkeys(folder / path.relative_to(stage).parent for path in files):
+            target.mkdir(parents=True, exist_ok=True)
+        # What names other files comes last: the shallowest.
+        for path in sorted(files, key=lambda path: -len(path.parts)):
+            path.replace(folder / path.relative_to(stage))
+    except BaseException:
+        shutil.rmtree(stage)
+        for path in missing:
+            with suppress(OSError):  # somebody else may use it by now
+                path.rmdir()
+        raise
+    shutil.rmtree(stage)

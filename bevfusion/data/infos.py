@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bevfusion.data.files import write_whole
 from bevfusion.errors import DataError
+from bevfusion.spec.conventions import CONVENTIONS
 
 __all__ = [
     "CONVERT_HINT",
@@ -28,12 +29,13 @@ __all__ = [
     "Frame",
     "Infos",
     "locate",
+    "read_entries",
     "read_infos",
     "write_infos",
 ]
 
 FORMAT = "bevfusion-infos"
-VERSION = 1
+VERSION = 2
 CONVERT_HINT = "run dataset_convert first: automl run --model bevfusion --action dataset_convert --data ROOT"
 
 
@@ -54,30 +56,35 @@ class Frame:
     """One frame of a split; ``n`` objects of the searched classes, possibly none.
 
     Attributes:
+        name: unique in the data set, names the frame's predictions.
         sample_idx: number of the frame, unique within the split.
         sequence: drive it was taken from, empty if unknown.
         lidar_path: point file relative to the points folder.
         num_features: numbers of a point.
         cameras: by camera name (``CAM2``).
-        boxes_camera: (n, 7) camera 7 of :mod:`bevfusion.geometry.boxes`.
+        boxes_lidar: (n, 7) lidar 7 of :mod:`bevfusion.geometry.boxes`, or (n, 9) lidar 9 for data set types
+            with three angles.
         boxes_2d: (n, 4) x1, y1, x2, y2 in pixels.
         labels: (n,) index into the split's classes.
         num_lidar_pts: (n,) points within each box.
         annotations: all labels of the file as KITTI names them, DontCare included, as lists by key ``name,
-            truncated, occluded, alpha, bbox, dimensions`` (l, h, w) ``, location, rotation_y``; None without
-            labels.
+            truncated, occluded, alpha, bbox, dimensions`` (l, h, w) ``, location, rotation_y`` in the camera
+            frame; None without labels.
+        plane: (4,) ground a, b, c, d in the camera frame, ``ax + by + cz + d = 0``; None when unknown.
     """
 
+    name: str
     sample_idx: int
     sequence: str
     lidar_path: str
     num_features: int
     cameras: Mapping[str, Camera]
-    boxes_camera: NDArray[np.float64]
+    boxes_lidar: NDArray[np.float64]
     boxes_2d: NDArray[np.float64]
     labels: NDArray[np.int64]
     num_lidar_pts: NDArray[np.int64]
     annotations: dict[str, list[Any]] | None
+    plane: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,8 @@ class Infos:
         whichever is there is taken, beside the info file first. An absolute prefix is taken as it is.
         """
         beside = self.path.parent / prefix
-        return beside if beside.is_dir() else root_dir / prefix
+        has_points = any(locate(beside, frame.lidar_path).exists() for frame in self.frames[:1])
+        return beside if has_points else root_dir / prefix
 
 
 def locate(folder: Path, relative: str) -> Path:
@@ -117,19 +125,23 @@ def read_infos(path: Path) -> Infos:
     Raises:
         DataError: missing file, not a plain pickle, another format or version, or an entry that lacks a key.
     """
-    content = _load(path)
-    meta = content.get("metainfo") if isinstance(content, dict) else None
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise DataError("not an info file of bevfusion", where=str(path), hint=CONVERT_HINT)
-    if meta.get("version") != VERSION:
-        message = f"info file of version {meta.get('version')}, this program reads version {VERSION}"
-        raise DataError(message, where=str(path), hint=CONVERT_HINT)
+    meta, entries = _read(path)
     try:
-        frames = tuple(_parse_frame(entry) for entry in content["data_list"])
+        box_dim = 6 + CONVENTIONS[meta["dataset_type"]].angles
+        frames = tuple(_parse_frame(entry, box_dim) for entry in entries)
         return Infos(path, meta["dataset_type"], meta["split"], tuple(meta["classes"]), frames)
     except (KeyError, TypeError, ValueError) as error:
-        message = f"an entry is damaged or lacks a key ({error!r})"
-        raise DataError(message, where=str(path), hint=CONVERT_HINT) from error
+        raise _damaged(path, error) from error
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """Read the entries of an info file as :func:`write_infos` takes them, to join files.
+
+    Raises:
+        DataError: as of :func:`read_infos`.
+    """
+    read_infos(path)
+    return _read(path)[1]
 
 
 def write_infos(
@@ -157,6 +169,23 @@ def write_infos(
         "split": split,
     }
     write_whole(path, _dump({"metainfo": meta, "data_list": list(frames)}))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    content = _load(path)
+    meta = content.get("metainfo") if isinstance(content, dict) else None
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise DataError("not an info file of bevfusion", where=str(path), hint=CONVERT_HINT)
+    if meta.get("version") != VERSION:
+        message = f"info file of version {meta.get('version')}, this program reads version {VERSION}"
+        raise DataError(message, where=str(path), hint=CONVERT_HINT)
+    if not isinstance(content.get("data_list"), list):
+        raise _damaged(path, KeyError("data_list"))
+    return meta, content["data_list"]
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"an entry is damaged or lacks a key ({error!r})", where=str(path), hint=CONVERT_HINT)
 
 
 def _dump(content: Any) -> bytes:
@@ -193,19 +222,21 @@ def _load(path: Path) -> Any:
         raise DataError(message, where=str(path), hint=CONVERT_HINT) from error
 
 
-def _parse_frame(entry: Mapping[str, Any]) -> Frame:
+def _parse_frame(entry: Mapping[str, Any], box_dim: int) -> Frame:
     objects = entry["instances"]
     return Frame(
+        name=entry["name"],
         sample_idx=int(entry["sample_idx"]),
         sequence=entry["sequence"],
         lidar_path=entry["lidar_points"]["lidar_path"],
         num_features=entry["lidar_points"]["num_pts_feats"],
         cameras={name: _parse_camera(camera) for name, camera in entry["images"].items()},
-        boxes_camera=np.array([obj["bbox_3d"] for obj in objects], dtype=np.float64).reshape(-1, 7),
+        boxes_lidar=np.array([obj["bbox_3d"] for obj in objects], dtype=np.float64).reshape(-1, box_dim),
         boxes_2d=np.array([obj["bbox"] for obj in objects], dtype=np.float64).reshape(-1, 4),
         labels=np.array([obj["bbox_label_3d"] for obj in objects], dtype=np.int64),
         num_lidar_pts=np.array([obj["num_lidar_pts"] for obj in objects], dtype=np.int64),
         annotations=entry["annotations"],
+        plane=tuple(entry["plane"]) if entry["plane"] is not None else None,
     )
 
 

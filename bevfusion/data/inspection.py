@@ -21,8 +21,8 @@ from bevfusion.data.infos import Camera, Frame, Infos, locate, read_infos
 from bevfusion.data.loading import load_points
 from bevfusion.data.parallel import map_frames
 from bevfusion.errors import DataError, Fault
-from bevfusion.geometry.boxes import camera7_to_lidar7, camera_corners, points_in_boxes, project_boxes
-from bevfusion.geometry.frames import FloatArray, invert_rigid, is_rotation, visible_mask
+from bevfusion.geometry.boxes import lidar_corners, points_in_boxes, project_boxes
+from bevfusion.geometry.frames import FloatArray, is_rotation, visible_mask
 
 __all__ = ["SplitReport", "inspect_split", "report_table"]
 
@@ -148,8 +148,7 @@ def _inspect_frame(frame: Frame, *, points_dir: Path, images_dir: Path, info_pat
             f"{seen.mean():.0%} of the reduced points project into the image, {_MIN_VISIBLE_SHARE:.0%} should"
         )
         faults.append(Fault(message, where, "points and calibration differ: convert again"))
-    boxes = camera7_to_lidar7(frame.boxes_camera, invert_rigid(camera.lidar2cam))
-    counts = points_in_boxes(points, boxes).sum(axis=0)
+    counts = points_in_boxes(points, frame.boxes_lidar).sum(axis=0)
     if (counts != frame.num_lidar_pts).any():
         message = f"boxes hold {counts.tolist()} points, the info file says {frame.num_lidar_pts.tolist()}"
         faults.append(Fault(message, where, "points and info file differ: convert again"))
@@ -157,8 +156,8 @@ def _inspect_frame(frame: Frame, *, points_dir: Path, images_dir: Path, info_pat
 
 
 def _overlaps(frame: Frame, camera: Camera) -> NDArray[np.float64]:
-    corners = camera_corners(frame.boxes_camera)
-    projected = project_boxes(corners, camera.cam2img, height_px=camera.height, width_px=camera.width)
+    corners = lidar_corners(frame.boxes_lidar)
+    projected = project_boxes(corners, camera.lidar2img, height_px=camera.height, width_px=camera.width)
     return _paired_ious(projected, frame.boxes_2d)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,12 @@ def load_points(path: Path, *, num_features: int = POINT_FEATURES) -> NDArray[np
     """Read a LiDAR sweep.
 
     Args:
-        path: ``.bin`` of little-endian float32 rows, KITTI's layout.
-        num_features: numbers of a point.
+        path: ``.bin`` of little-endian float32 rows, KITTI's layout, or ``.npy`` of numbers, either one row a
+            point or all in one row.
+        num_features: numbers of a point, where the file itself does not tell.
 
     Returns:
-        (n, num_features) x, y, z in metres (LiDAR frame), reflectance, n > 0.
+        (n, num_features) x, y, z in metres (LiDAR frame), reflectance and whatever else, n > 0.
 
     Raises:
         DataError: missing, truncated or empty file, or a value that is not finite.
@@ -35,21 +37,41 @@ def load_points(path: Path, *, num_features: int = POINT_FEATURES) -> NDArray[np
         raise DataError(
             f"cannot be read ({error.strerror})", where=where, hint="restore the point file"
         ) from error
-    point_bytes = 4 * num_features
-    if len(data) % point_bytes:
-        message = f"{len(data)} bytes is not a multiple of {point_bytes}: the file is truncated"
-        raise DataError(message, where=where, hint="copy the point file again")
-    if not data:
-        raise DataError(
-            "the file holds no points", where=where, hint="restore it, or remove the frame from ImageSets"
-        )
-    points = np.frombuffer(data, dtype="<f4").reshape(-1, num_features)
+    numbers = _parse_npy(data, where) if path.suffix == ".npy" else data
+    points = _to_rows(numbers, num_features, where)
     if not np.isfinite(points).all():
         bad = int((~np.isfinite(points)).any(axis=1).sum())
         raise DataError(
             f"{bad} of {len(points)} points are NaN or infinite", where=where, hint="remove these points"
         )
     return points
+
+
+def _parse_npy(data: bytes, where: str) -> NDArray[np.float32]:
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+        numbers = np.ascontiguousarray(array, dtype="<f4")
+    except (ValueError, EOFError, TypeError) as error:
+        message = f"not an array of numbers ({error})"
+        raise DataError(message, where=where, hint="copy the point file again") from error
+    if numbers.ndim > 2 or (numbers.ndim == 2 and numbers.shape[1] < 3):
+        message = f"an array of shape {numbers.shape} is not a row of x, y, z, ... for each point"
+        raise DataError(message, where=where, hint="save an array (n, 4)")
+    return numbers
+
+
+def _to_rows(numbers: NDArray[np.float32] | bytes, num_features: int, where: str) -> NDArray[np.float32]:
+    if not isinstance(numbers, bytes) and numbers.ndim == 2 and len(numbers):
+        return numbers
+    data = numbers if isinstance(numbers, bytes) else numbers.tobytes()
+    point_bytes = 4 * num_features
+    if len(data) % point_bytes:
+        message = f"{len(data)} bytes is not a multiple of {point_bytes}: the file is truncated"
+        raise DataError(message, where=where, hint="copy the point file again")
+    if not data:
+        hint = "restore it, or remove the frame from the lists of frames"
+        raise DataError("the file holds no points", where=where, hint=hint)
+    return np.frombuffer(data, dtype="<f4").reshape(-1, num_features)
 
 
 def load_image(path: Path) -> Image.Image:
@@ -89,7 +111,9 @@ def read_image_size(path: Path) -> tuple[int, int]:
 def _image_error(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(
-            "the image is missing", where=str(path), hint="restore it, or remove the frame from ImageSets"
+            "the image is missing",
+            where=str(path),
+            hint="restore it, or remove the frame from the lists of frames",
         )
     reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
     return DataError(f"the image is damaged ({reason})", where=str(path), hint="copy the image again")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bevfusion.data.infos import CONVERT_HINT
+from bevfusion.data.infos import CONVERT_HINT, Infos
 from bevfusion.errors import DataError
+from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.dataset import SplitSpec
 from bevfusion.spec.experiment import ExperimentSpec
 
@@ -22,7 +23,8 @@ class SplitFiles:
         root_dir: data root.
         pts_prefix: points folder, see :meth:`bevfusion.data.infos.Infos.points_dir`.
         img_prefix: images folder under the root, or absolute.
-        camera: which image of a frame.
+        camera: which image of a frame comes first.
+        num_views: how many images of a frame are taken.
     """
 
     ann_file: Path
@@ -30,6 +32,24 @@ class SplitFiles:
     pts_prefix: str = "training/velodyne_reduced"
     img_prefix: str = "training/image_2"
     camera: str = "CAM2"
+    num_views: int = 1
+
+    def choose_cameras(self, infos: Infos) -> tuple[str, ...]:
+        """Which cameras of the frames are taken, the main one first.
+
+        Raises:
+            DataError: a frame lacks the main camera, or there are fewer cameras than are asked for.
+        """
+        for frame in infos.frames:
+            if self.camera not in frame.cameras:
+                message = f"frame {frame.name} has no camera {self.camera}, it has {list(frame.cameras)}"
+                raise DataError(message, where=str(infos.path), hint="change dataset.default_cam_key")
+            if len(frame.cameras) < self.num_views:
+                message = f"frame {frame.name} has {list(frame.cameras)}, {self.num_views} cameras are wanted"
+                hint = f"convert with num_views={self.num_views}, or change dataset.num_views"
+                raise DataError(message, where=str(infos.path), hint=hint)
+        others = dict.fromkeys(key for frame in infos.frames for key in frame.cameras if key != self.camera)
+        return (self.camera, *others)[: self.num_views]
 
 
 def split_files(spec: ExperimentSpec, part: SplitSpec) -> SplitFiles:
@@ -43,8 +63,14 @@ def split_files(spec: ExperimentSpec, part: SplitSpec) -> SplitFiles:
         raise DataError("no info file given", where=where, hint=convert_hint(spec.dataset.root_dir))
     ann_file = Path(part.ann_file)
     root_dir = Path(spec.dataset.root_dir or ann_file.parent)
+    convention = CONVENTIONS[spec.dataset.type]
     return SplitFiles(
-        ann_file, root_dir, part.data_prefix.pts, part.data_prefix.img, spec.dataset.default_cam_key
+        ann_file,
+        root_dir,
+        pts_prefix=part.data_prefix.pts or convention.pts,
+        img_prefix=part.data_prefix.img or convention.img,
+        camera=spec.dataset.default_cam_key or convention.default_cam_key,
+        num_views=spec.dataset.num_views,
     )
 
 

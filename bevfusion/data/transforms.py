@@ -65,14 +65,17 @@ class LidarTransform:
         """Move boxes with their points.
 
         Args:
-            boxes: (n, 7) lidar 7 of :mod:`bevfusion.geometry.boxes`.
+            boxes: (n, 7) lidar 7 or (n, 9) lidar 9 of :mod:`bevfusion.geometry.boxes`.
 
         Returns:
-            (n, 7), yaw in [-pi, pi).
+            The same layout, yaw or rz in [-pi, pi).
         """
-        yaw = (-boxes[:, 6] if self.flip else boxes[:, 6]) + self.rotation_rad
+        # The mirror image of Rz Ry Rx, seen by a box that is its own mirror image: rx and rz change sign.
+        mirror = np.array([-1.0, 1.0, -1.0] if self.flip else [1.0, 1.0, 1.0])
+        angles = boxes[:, 6:] * mirror[-boxes[:, 6:].shape[1] :]
+        angles[:, -1] = wrap_angle(angles[:, -1] + self.rotation_rad)
         position = transform_points(boxes[:, :3], self.matrix)
-        return np.concatenate([position, boxes[:, 3:6] * self.scale, wrap_angle(yaw)[:, None]], axis=1)
+        return np.concatenate([position, boxes[:, 3:6] * self.scale, angles], axis=1)
 
 
 @dataclass(frozen=True)

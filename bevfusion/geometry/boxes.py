@@ -41,6 +41,7 @@ __all__ = [
     "lidar7_to_camera7",
     "lidar9_to_camera9",
     "lidar_corners",
+    "move_boxes",
     "points_in_boxes",
     "project_boxes",
     "upright_boxes",
@@ -95,7 +96,7 @@ def camera9_to_lidar9(boxes: FloatArray, cam2lidar: ArrayLike) -> FloatArray:
     Returns:
         (n, 9) lidar 9.
     """
-    return _swap_sensor9(boxes, cam2lidar, _EDGES_CAMERA2LIDAR)
+    return _move(boxes[:, [0, 1, 2, 3, 5, 4, 6, 7, 8]], cam2lidar, _EDGES_CAMERA2LIDAR)
 
 
 def lidar9_to_camera9(boxes: FloatArray, lidar2cam: ArrayLike) -> FloatArray:
@@ -109,7 +110,20 @@ def lidar9_to_camera9(boxes: FloatArray, lidar2cam: ArrayLike) -> FloatArray:
         (n, 9) camera 9. The same rotation can be written by two triples of angles; this is the one whose ry
         lies within +-pi/2, so an upright box that looks away comes out with rx = rz = +-pi.
     """
-    return _swap_sensor9(boxes, lidar2cam, _EDGES_CAMERA2LIDAR.T)
+    return _move(boxes[:, [0, 1, 2, 3, 5, 4, 6, 7, 8]], lidar2cam, _EDGES_CAMERA2LIDAR.T)
+
+
+def move_boxes(boxes: FloatArray, transform: ArrayLike) -> FloatArray:
+    """Bring boxes of any tilt into another frame, their edges called what they were called.
+
+    Args:
+        boxes: (n, 9) lidar 9, in whatever frame ``transform`` starts from.
+        transform: (4, 4) ``source2target``.
+
+    Returns:
+        (n, 9) lidar 9 in the target frame.
+    """
+    return _move(boxes, transform, np.eye(3))
 
 
 def upright_boxes(boxes: FloatArray) -> FloatArray:
@@ -198,11 +212,11 @@ def _swap_sensor7(boxes: FloatArray, transform: ArrayLike) -> FloatArray:
     return np.concatenate([position, boxes[:, [3, 5, 4]], wrap_angle(-boxes[:, 6:7] - np.pi / 2)], axis=1)
 
 
-def _swap_sensor9(boxes: FloatArray, transform: ArrayLike, edges: FloatArray) -> FloatArray:
+def _move(boxes: FloatArray, transform: ArrayLike, edges: FloatArray) -> FloatArray:
     position = transform_points(boxes[:, :3], transform)
     turn = np.asarray(transform, dtype=boxes.dtype)[:3, :3]
     rotation = turn @ rotation_from_euler(boxes[:, 6:9]) @ edges.T.astype(boxes.dtype)
-    return np.concatenate([position, boxes[:, [3, 5, 4]], euler_from_rotation(rotation)], axis=1)
+    return np.concatenate([position, boxes[:, 3:6], euler_from_rotation(rotation)], axis=1)
 
 
 def _rotations(boxes: FloatArray) -> FloatArray:

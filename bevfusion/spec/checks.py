@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from bevfusion.errors import Fault
+from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.dataset import DatasetSpec
 from bevfusion.spec.experiment import ExperimentSpec, InputModalitySpec
 from bevfusion.spec.geometry import count_cells
@@ -68,14 +69,18 @@ def _check_dataset(dataset: DatasetSpec) -> Iterator[Fault]:
         yield Fault("the list of classes is empty", "dataset.classes", "name at least one, e.g. [person]")
     if len(set(dataset.classes)) < len(dataset.classes):
         yield Fault(f"{list(dataset.classes)} names a class twice", "dataset.classes")
-    if dataset.type != "KittiPersonDataset":
-        yield Fault(f"{dataset.type} cannot be read", "dataset.type", "use KittiPersonDataset")
     if dataset.box_type_3d != "lidar":
         yield Fault("boxes are learned in the LiDAR frame only", "dataset.box_type_3d", "set it to lidar")
-    kitti = {"gt_box_type": "camera", "origin": (0.5, 1.0, 0.5), "num_views": 1, "per_sequence": False}
-    for key, value in kitti.items():
-        if (found := getattr(dataset, key)) != value:
-            yield Fault(f"{found} is not KITTI's {value}", f"dataset.{key}", "leave it out")
+    convention = CONVENTIONS[dataset.type]
+    for key in ("gt_box_type", "origin", "per_sequence"):
+        found, prescribed = getattr(dataset, key), getattr(convention, key)
+        if found not in (None, prescribed):
+            message = f"{_shown(found)} is not {dataset.type}'s {_shown(prescribed)}"
+            yield Fault(message, f"dataset.{key}", "leave it out: the type prescribes it")
+
+
+def _shown(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _check_lidar(model: ModelSpec) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.leaf import block, leaf
 
 __all__ = ["AugmentationSpec", "DataPrefix", "DatasetSpec", "SplitSpec", "TrainSplitSpec"]
@@ -13,8 +14,8 @@ __all__ = ["AugmentationSpec", "DataPrefix", "DatasetSpec", "SplitSpec", "TrainS
 class DataPrefix:
     """Folders of the sensor files, relative to the data root."""
 
-    pts: str = leaf("training/velodyne_reduced", "Folder of the point clouds.")
-    img: str = leaf("training/image_2", "Folder of the camera images.")
+    pts: str | None = leaf(None, "Folder of the converted point clouds; null means that of dataset.type.")
+    img: str | None = leaf(None, "Folder of the camera images; null means that of dataset.type.")
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,7 @@ class AugmentationSpec:
 class DatasetSpec:
     """The data set: its convention, its classes and its three parts."""
 
-    type: str = leaf(
-        "KittiPersonDataset",
-        "Convention of files and labels.",
-        choices=("KittiPersonDataset", "TAO3DDataset", "TAO3DSyntheticDataset"),
-    )
+    type: str = leaf("KittiPersonDataset", "Convention of files and labels.", choices=tuple(CONVENTIONS))
     root_dir: str = leaf("", "Folder that the paths of the info files start from.")
     classes: tuple[str, ...] = leaf(
         ("person",),
@@ -92,18 +89,24 @@ class DatasetSpec:
         automl=False,
     )
     box_type_3d: str = leaf("lidar", "Frame of the boxes the model learns.", choices=("lidar", "camera"))
-    gt_box_type: str = leaf("camera", "Frame of the annotated boxes.", choices=("lidar", "camera"))
-    origin: tuple[float, ...] = leaf(
-        (0.5, 1.0, 0.5),
-        "Where the annotated position lies in its box, as fractions along x, y, z.",
+    gt_box_type: str | None = leaf(
+        None, "Frame of the annotated boxes; null means that of the type.", choices=("lidar", "camera")
+    )
+    origin: tuple[float, ...] | None = leaf(
+        None,
+        "Where the annotated position lies in its box, as fractions along x, y, z; null means as in the type.",
         low=0.0,
         high=1.0,
         length=3,
         automl=False,
     )
-    default_cam_key: str = leaf("CAM2", "Camera whose image is used, as named in the info files.")
-    per_sequence: bool = leaf(False, "Whether results are kept apart per recorded sequence.")
-    num_views: int = leaf(1, "Cameras per frame.", low=1, high=16)
+    default_cam_key: str | None = leaf(
+        None, "Camera whose image comes first, as named in the info files; null means the type's own."
+    )
+    per_sequence: bool | None = leaf(
+        None, "Whether results are kept apart per recorded sequence; null means as the type names frames."
+    )
+    num_views: int = leaf(1, "Cameras per frame that the model sees.", low=1, high=16)
     point_cloud_dim: int = leaf(4, "Numbers per point: x, y, z (m) and intensity.", low=3, high=16)
     augmentation: AugmentationSpec = block(AugmentationSpec, "Random variation of training frames.")
     train_dataset: TrainSplitSpec = block(TrainSplitSpec, "The part that weights are fitted to.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from bevfusion.errors import Fault, SpecError
 from bevfusion.spec.checks import check_experiment
+from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.experiment import ExperimentSpec
 from bevfusion.spec.geometry import SceneGrid, measure_scene
 from bevfusion.spec.schedule import derive_schedule
@@ -42,6 +43,7 @@ def derive_experiment(spec: ExperimentSpec) -> tuple[ExperimentSpec, list[Fault]
     if grid is not None:
         _settle_scene(settled, grid)
     _settle_head(settled)
+    _settle_dataset(settled)
     settled.fill("train.lr_scheduler", derive_schedule(spec.train))
     for action in ("train", "evaluate", "inference"):
         settled.fill(f"{action}.results_dir", spec.results_dir)
@@ -143,6 +145,15 @@ def _settle_head(settled: _Settled) -> None:
     if head.code_weights is not None and len(head.code_weights) != code:
         found = f"{len(head.code_weights)} weights for {code} box numbers of {head.bbox_coder.type}"
         settled.faults.append(Fault(found, "model.bbox_head.code_weights", "leave it null"))
+
+
+def _settle_dataset(settled: _Settled) -> None:
+    convention = CONVENTIONS[settled.spec.dataset.type]
+    for key in ("gt_box_type", "origin", "default_cam_key", "per_sequence"):
+        settled.fill(f"dataset.{key}", getattr(convention, key))
+    for part in ("train_dataset", "val_dataset", "test_dataset"):
+        settled.fill(f"dataset.{part}.data_prefix.pts", convention.pts)
+        settled.fill(f"dataset.{part}.data_prefix.img", convention.img)
 
 
 def _agree(given: Any, value: Any) -> bool:

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from bevfusion.data.convert import ConvertRequest, convert_dataset
+from bevfusion.data.kitti import KittiLayout
 
 HEIGHT_PX, WIDTH_PX = 60, 160
 CALIBRATION = """P0: 1 0 0 0 0 1 0 0 0 0 1 0
@@ -48,6 +52,12 @@ def write_kitti(root: Path) -> Path:
         (part / "calib" / f"{name}.txt").write_text(CALIBRATION)
         (part / "label_2" / f"{name}.txt").write_text("\n".join(labels) + "\n")
     return root
+
+
+def convert(root: Path, out: Path | None = None, **request: Any) -> dict[str, Path]:
+    """Convert a KITTI folder in this process; the info file of each split."""
+    asked = ConvertRequest(KittiLayout(root), out or root, **{"workers": 1} | request)
+    return {split: asked.info_path(split) for split in convert_dataset(asked)}
 
 
 @pytest.fixture

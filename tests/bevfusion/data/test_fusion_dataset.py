@@ -18,20 +18,20 @@ register_mmcv_ops()
 
 from mmdet3d.structures import LiDARInstance3DBoxes  # noqa: E402
 
-from bevfusion.data.convert import ConvertRequest, convert_kitti  # noqa: E402
 from bevfusion.data.dataset import FusionDataset, ModelView, open_split  # noqa: E402
 from bevfusion.data.splits import SplitFiles  # noqa: E402
 from bevfusion.errors import DataError  # noqa: E402
 from bevfusion.geometry.boxes import points_in_boxes  # noqa: E402
 from bevfusion.spec import ExperimentSpec  # noqa: E402
 from bevfusion.spec.dataset import AugmentationSpec  # noqa: E402
+from tests.bevfusion.data.conftest import convert  # noqa: E402
 
 VIEW = ModelView(("person",), (0.0, -20.0, -3.0, 40.0, 20.0, 1.0), (64, 176))
 
 
 @pytest.fixture
 def files(kitti_root: Path) -> SplitFiles:
-    return SplitFiles(convert_kitti(ConvertRequest(kitti_root, kitti_root))["train"], kitti_root)
+    return SplitFiles(convert(kitti_root)["train"], kitti_root)
 
 
 def same(a: dict[str, Any], b: dict[str, Any]) -> bool:

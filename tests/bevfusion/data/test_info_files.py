@@ -29,12 +29,14 @@ def entry(**changes: Any) -> dict[str, Any]:
         "num_lidar_pts": 9,
     }
     return {
+        "name": "000007",
         "sample_idx": 7,
         "sequence": "0003",
         "lidar_points": {"lidar_path": "7.bin", "num_pts_feats": 4},
         "images": {"CAM2": camera},
         "instances": [person],
         "annotations": {"name": ["Pedestrian"]},
+        "plane": None,
     } | changes
 
 
@@ -44,11 +46,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     infos = read_infos(path)
     assert (infos.split, infos.classes, infos.dataset_type) == ("val", ("person",), "KittiPersonDataset")
     first, empty = infos.frames
-    assert (first.sample_idx, first.sequence, first.lidar_path) == (7, "0003", "7.bin")
-    assert first.boxes_camera.tolist() == [[1, 2, 3, 4, 5, 6, 0.5]]
+    assert (first.name, first.sample_idx, first.sequence, first.lidar_path) == ("000007", 7, "0003", "7.bin")
+    assert first.boxes_lidar.tolist() == [[1, 2, 3, 4, 5, 6, 0.5]]
     assert first.num_lidar_pts.tolist() == [9]
-    assert empty.boxes_camera.shape == (0, 7)
+    assert empty.boxes_lidar.shape == (0, 7)
     assert [path.name for path in tmp_path.iterdir()] == ["infos.pkl"]
+
+
+def test_boxes_have_as_many_angles_as_their_type(tmp_path: Path) -> None:
+    path = tmp_path / "infos.pkl"
+    tilted = {"bbox_label_3d": 0, "bbox_3d": list(range(9)), "bbox": [1, 2, 3, 4], "num_lidar_pts": 9}
+    frames = [entry(instances=[tilted]), entry(instances=[])]
+    write_infos(path, frames, split="val", dataset_type="TAO3DDataset")
+    assert [frame.boxes_lidar.shape for frame in read_infos(path).frames] == [(1, 9), (0, 9)]
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch) -> None:
@@ -103,10 +113,10 @@ def test_missing_file_tells_how_to_make_it(tmp_path: Path) -> None:
         ([1, 2], "not an info file of bevfusion"),
         ({"metainfo": {"dataset": "kitti"}, "data_list": []}, "not an info file of bevfusion"),
         (
-            {"metainfo": {"format": "bevfusion-infos", "version": 2}},
-            "version 2, this program reads version 1",
+            {"metainfo": {"format": "bevfusion-infos", "version": 1}},
+            "version 1, this program reads version 2",
         ),
-        ({"metainfo": {"format": "bevfusion-infos", "version": 1}}, "lacks a key (KeyError('data_list'))"),
+        ({"metainfo": {"format": "bevfusion-infos", "version": 2}}, "lacks a key (KeyError('data_list'))"),
     ],
 )
 def test_foreign_content_is_named(tmp_path: Path, content: Any, text: str) -> None:
@@ -120,9 +130,10 @@ def test_foreign_content_is_named(tmp_path: Path, content: Any, text: str) -> No
 def test_points_beside_the_info_file_win_over_the_data_root(tmp_path: Path) -> None:
     job, root = tmp_path / "job", tmp_path / "root"
     job.mkdir()
-    write_infos(job / "infos.pkl", [], split="train")
+    write_infos(job / "infos.pkl", [entry()], split="train")
     infos = read_infos(job / "infos.pkl")
     assert infos.points_dir(root, "training/velodyne_reduced") == root / "training/velodyne_reduced"
     (job / "training/velodyne_reduced").mkdir(parents=True)
+    (job / "training/velodyne_reduced/7.bin").touch()
     assert infos.points_dir(root, "training/velodyne_reduced") == job / "training/velodyne_reduced"
     assert infos.points_dir(root, "/else") == Path("/else")

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from bevfusion.data.checks import check_inputs
-from bevfusion.data.convert import ConvertRequest, convert_kitti
 from bevfusion.data.infos import write_infos
-from bevfusion.spec import ExperimentSpec
+from bevfusion.spec import ExperimentSpec, derive
+from tests.bevfusion.data.conftest import convert
 
 
 @pytest.fixture
 def spec(kitti_root: Path) -> ExperimentSpec:
-    written = convert_kitti(ConvertRequest(kitti_root, kitti_root))
+    written = convert(kitti_root)
     base = ExperimentSpec()
     parts = {
         f"{split}_dataset": replace(
@@ -82,7 +82,8 @@ def test_many_missing_files_are_summed_up(spec: ExperimentSpec, kitti_root: Path
         ("cam2img", "lidar2cam", "lidar2img"), [[0.0] * 4] * 4
     )
     frame = {"sequence": "", "lidar_points": {"lidar_path": "x.bin", "num_pts_feats": 4}, "annotations": {}}
-    frames = [frame | {"sample_idx": i, "images": {"CAM2": camera}, "instances": []} for i in range(8)]
+    frame |= {"name": "x", "images": {"CAM2": camera}, "instances": [], "plane": None}
+    frames = [frame | {"sample_idx": i} for i in range(8)]
     write_infos(kitti_root / "kitti_person_infos_test.pkl", frames, split="test")
     faults = check_inputs(spec, "evaluate")
     assert len(faults) == 6
@@ -117,7 +118,7 @@ def test_training_without_a_single_step_is_refused_with_its_numbers(spec: Experi
 
 def test_unlabelled_frames_can_be_inferred_on_but_not_scored(spec: ExperimentSpec, kitti_root: Path) -> None:
     (kitti_root / "training/label_2/000003.txt").unlink()
-    convert_kitti(ConvertRequest(kitti_root, kitti_root))
+    convert(kitti_root)
     assert check_inputs(spec, "inference") == []
     (fault,) = check_inputs(spec, "evaluate")
     assert fault.message == "the frames have no labels to score against"

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bevfusion.data.convert import ConvertRequest, convert_kitti
 from bevfusion.data.inspection import SplitReport, inspect_split, report_table
+from tests.bevfusion.data.conftest import convert
 
 Rewrite = Callable[[str, str], Path]
 
 
 @pytest.fixture
 def train_infos(kitti_root: Path) -> Path:
-    return convert_kitti(ConvertRequest(kitti_root, kitti_root))["train"]
+    return convert(kitti_root)["train"]
 
 
 def change_first_frame(path: Path, change: Callable[[dict[str, Any]], None]) -> SplitReport:
@@ -81,12 +81,13 @@ def test_points_that_changed_since_conversion_are_noticed(train_infos: Path) -> 
     assert fault.message == "boxes hold [11] points, the info file says [12]"
 
 
-def test_wrong_order_of_sizes_is_noticed(kitti_root: Path, rewrite: Rewrite) -> None:
-    label = (kitti_root / "training/label_2/000000.txt").read_text()
-    rewrite("training/label_2/000000.txt", label.replace("1.80 0.50 0.90", "0.50 0.90 1.80"))
-    path = convert_kitti(ConvertRequest(kitti_root, kitti_root))["train"]
-    report = inspect_split(path, kitti_root)
-    assert "3D boxes do not project into their 2D boxes" in report.faults[0].message
+def test_wrong_order_of_sizes_is_noticed(train_infos: Path) -> None:
+    def reorder(entry: dict[str, Any]) -> None:
+        x, y, z, length, width, height, yaw = entry["instances"][0]["bbox_3d"]
+        entry["instances"][0]["bbox_3d"] = [x, y, z, width, height, length, yaw]
+
+    report = change_first_frame(train_infos, reorder)
+    assert report.faults[-1].message.startswith("3D boxes do not project into their 2D boxes: median overlap")
     assert report.warnings == ("train: 1 of 1 3D boxes do not project into their 2D box",)
 
 
@@ -97,7 +98,7 @@ def test_hollow_boxes_missing_persons_and_missing_labels_are_warned_of(
     rewrite("training/label_2/000002.txt", hollow)
     rewrite("training/label_2/000000.txt", "")
     (kitti_root / "training/label_2/000003.txt").unlink()
-    written = convert_kitti(ConvertRequest(kitti_root, kitti_root))
+    written = convert(kitti_root)
     warnings = {split: inspect_split(path, kitti_root).warnings for split, path in written.items()}
     assert warnings["train"] == ("train: no frame shows a person",)
     assert "val: 1 of 1 3D boxes hold no LiDAR point" in warnings["val"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bevfusion.data.kitti import read_calibration, read_labels, read_sequences, read_split
+from bevfusion.data.kitti import KittiLayout, read_calibrations, read_labels, read_sequences
 from bevfusion.data.loading import load_image, load_points, read_image_size
 from bevfusion.errors import DataError
 
@@ -12,7 +12,7 @@ from bevfusion.errors import DataError
 def test_label_columns_become_length_height_width(kitti_root: Path) -> None:
     labels = read_labels(kitti_root / "training/label_2/000000.txt")
     assert labels.names == ("Pedestrian", "Car")
-    np.testing.assert_allclose(labels.boxes_camera[0], [1.0, 1.6, 10.0, 0.9, 1.8, 0.5, 0.0])
+    np.testing.assert_allclose(labels.boxes[0], [1.0, 1.6, 10.0, 0.9, 1.8, 0.5, 0.0])
     np.testing.assert_allclose(labels.boxes_2d[1], [20, 25, 40, 40])
     assert labels.occluded.tolist() == [0, 1]
 
@@ -20,7 +20,7 @@ def test_label_columns_become_length_height_width(kitti_root: Path) -> None:
 def test_empty_label_file_is_a_frame_without_objects(kitti_root: Path, rewrite) -> None:
     labels = read_labels(rewrite("training/label_2/000000.txt", "\n"))
     assert labels.names == ()
-    assert labels.boxes_camera.shape == (0, 7)
+    assert labels.boxes.shape == (0, 7)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_calibration_chains_rectification_and_projection(rewrite) -> None:
         "Tr_velo_to_cam: 1 0 0 2 0 1 0 3 0 0 1 4",
     )
     text = "\n".join(rows)
-    calibration = read_calibration(rewrite("training/calib/000000.txt", text))
+    calibration = read_calibrations(rewrite("training/calib/000000.txt", text))["CAM2"]
     np.testing.assert_allclose(calibration.lidar2cam @ [0, 0, 0, 1], [3, -2, 4, 1])
     np.testing.assert_allclose(calibration.lidar2img @ [0, 0, 0, 1], [625, -80, 4, 1])
 
@@ -68,7 +68,7 @@ def test_calibration_chains_rectification_and_projection(rewrite) -> None:
 def test_calibration_faults_name_each_row(rewrite) -> None:
     path = rewrite("training/calib/000000.txt", "P2: 1 2 3\nTr_velo_to_cam: 1 0 0 0 0 1 0 0 0 0 1 x\n")
     with pytest.raises(DataError) as caught:
-        read_calibration(path)
+        read_calibrations(path)
     found = {fault.where: fault.message for fault in caught.value.faults}
     assert found[f"{path}:P2"] == "row P2 needs 12 numbers, found '1 2 3'"
     assert found[f"{path}:R0_rect"] == "row R0_rect needs 9 numbers, found nothing"
@@ -77,21 +77,28 @@ def test_calibration_faults_name_each_row(rewrite) -> None:
 
 def test_missing_text_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"000042.txt: the file is missing\n  -> restore it"):
-        read_calibration(tmp_path / "000042.txt")
+        read_calibrations(tmp_path / "000042.txt")
 
 
 def test_split_lists_frames_in_order_and_may_be_missing(kitti_root: Path) -> None:
-    assert read_split(kitti_root / "ImageSets/train.txt") == ["000000", "000001"]
-    assert read_split(kitti_root / "ImageSets/none.txt") == []
+    layout = KittiLayout(kitti_root)
+    assert [frame.name for frame in layout.list_frames("train")] == ["000000", "000001"]
+    assert layout.list_frames("none") == []
 
 
-def test_frame_listed_twice_names_both_lines(rewrite) -> None:
+def test_frame_listed_twice_names_both_lines(kitti_root: Path, rewrite) -> None:
     path = rewrite("ImageSets/train.txt", "000001\n000000\n000001\nabc\n")
     with pytest.raises(DataError) as caught:
-        read_split(path)
+        KittiLayout(kitti_root).list_frames("train")
     assert caught.value.faults[0].message == "frame 000001 is already in line 1"
     assert caught.value.faults[0].where == f"{path}:3"
     assert caught.value.faults[1].message == "frame name 'abc' is not a number"
+
+
+def test_frame_with_two_point_files_is_refused(kitti_root: Path) -> None:
+    np.save(kitti_root / "training/velodyne/000001.npy", np.ones((2, 4)))
+    with pytest.raises(DataError, match="two point files, 000001.bin and 000001.npy\n  -> keep one"):
+        KittiLayout(kitti_root).list_frames("train")
 
 
 def test_sequences_map_frames_to_drives(kitti_root: Path) -> None:
@@ -117,6 +124,45 @@ def test_bad_point_file_is_named(tmp_path: Path, content: bytes, text: str) -> N
     with pytest.raises(DataError) as caught:
         load_points(path)
     assert (caught.value.faults[0].where, caught.value.faults[0].message) == (str(path), text)
+
+
+@pytest.mark.parametrize("array", [np.arange(20.0).reshape(5, 4), np.arange(20), np.arange(20, dtype="<f4")])
+def test_npy_holds_a_row_a_point_or_all_in_one_row(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "7.npy", array)
+    points = load_points(tmp_path / "7.npy")
+    assert points.dtype == np.float32
+    assert points.tolist() == np.arange(20.0).reshape(5, 4).tolist()
+
+
+def test_npy_may_have_more_numbers_a_point(tmp_path: Path) -> None:
+    np.save(tmp_path / "7.npy", np.ones((3, 6)))
+    assert load_points(tmp_path / "7.npy").shape == (3, 6)
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (np.array(["x"]), "not an array of numbers (could not convert"),
+        (np.array([{"a": 1}]), "not an array of numbers (Object arrays cannot be loaded"),
+        (np.ones((3, 2)), "an array of shape (3, 2) is not a row of x, y, z"),
+        (np.ones((0, 4)), "the file holds no points"),
+        (np.ones(6, dtype="<f4"), "24 bytes is not a multiple of 16: the file is truncated"),
+        (np.full((2, 4), np.nan), "2 of 2 points are NaN or infinite"),
+    ],
+)
+def test_bad_array_is_named(tmp_path: Path, array: np.ndarray, text: str) -> None:
+    np.save(tmp_path / "7.npy", array)
+    with pytest.raises(DataError) as caught:
+        load_points(tmp_path / "7.npy")
+    assert caught.value.faults[0].where == str(tmp_path / "7.npy")
+    assert caught.value.faults[0].message.startswith(text)
+
+
+def test_truncated_array_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "7.npy", np.ones((9, 4)))
+    (tmp_path / "7.npy").write_bytes((tmp_path / "7.npy").read_bytes()[:-5])
+    with pytest.raises(DataError, match="7.npy: not an array of numbers"):
+        load_points(tmp_path / "7.npy")
 
 
 def test_missing_point_file_is_named(tmp_path: Path) -> None:

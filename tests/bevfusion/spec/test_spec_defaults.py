@@ -25,10 +25,6 @@ def at(spec: Any, key: str) -> Any:
         ("dataset.root_dir", ""),
         ("dataset.box_type_3d", "lidar"),
         ("dataset.train_dataset.batch_size", 4),
-        (
-            "dataset.train_dataset.data_prefix",
-            {"pts": "training/velodyne_reduced", "img": "training/image_2"},
-        ),
         ("train.optimizer.lr", 2e-4),
         ("train.optimizer.type", "AdamW"),
         ("train.optimizer.weight_decay", 0.01),
@@ -58,6 +54,27 @@ def at(spec: Any, key: str) -> Any:
 )
 def test_template_has_the_default_tao_users_know(key, value):
     assert at(template("train"), key) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "frame", "origin", "camera", "folders"),
+    [
+        (
+            "KittiPersonDataset", "camera", (0.5, 1.0, 0.5), "CAM2",
+            ("training/velodyne_reduced", "training/image_2"),
+        ),
+        ("TAO3DDataset", "lidar", (0.5, 0.5, 0.5), "CAM0", ("training/lidar_reduced", "training/images")),
+        (
+            "TAO3DSyntheticDataset", "camera", (0.5, 0.5, 0.0), "CAM0",
+            ("training/lidar_reduced", "training/images"),
+        ),
+    ],
+)  # fmt: skip
+def test_type_of_the_data_set_prescribes_its_conventions(load, kind, frame, origin, camera, folders):
+    dataset = load(f"dataset: {{type: {kind}}}").dataset
+    assert (dataset.gt_box_type, dataset.origin, dataset.default_cam_key) == (frame, origin, camera)
+    for part in (dataset.train_dataset, dataset.val_dataset, dataset.test_dataset):
+        assert (part.data_prefix.pts, part.data_prefix.img) == folders
 
 
 @pytest.mark.parametrize(
@@ -117,5 +134,5 @@ def test_every_searchable_number_has_finite_bounds():
             else:
                 visit(member.hint, f"{path}{member.name}.")
 
-    visit(ACTIONS["train"], "")
+    visit(type(ACTIONS["train"]), "")
     assert open_keys == []
