@@ -41,15 +41,17 @@ from automl.study.events import (
     TrialSuggested,
     read_events,
 )
+from automl.study.finals import next_repeat
 from automl.study.keeping import CheckpointKeeper, write_best, write_best_metrics
 from automl.study.spending import Spending
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
 from automl.study.store import StudyFolder, process_start
-from automl.study.summary import make_verdict, summarize
+from automl.study.summary import summarize
 from automl.study.treatments import is_machines_fault, may_retry
+from automl.study.verdict import find_winner, list_to_check, make_verdict
 from automl.trials.folder import TrialFolder
 from automl.trials.leftovers import end_leftovers
-from automl.types import Cause, Report, Resources, Spec, StudySheet, TrialId, TrialRecord, TrialState
+from automl.types import Cause, Report, Resources, Role, Spec, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["Ports", "StudyPlan", "run_study"]
 
@@ -126,7 +128,9 @@ class _Study:
         self._running: set[TrialId] = set()
         self._stopping: dict[TrialId, Cause] = {}
         self.state = StudyState(plan.sheet.metric)
-        self._checkpoints = CheckpointKeeper(folder, plan.sheet.metric)
+        self._checkpoints = CheckpointKeeper(
+            folder, plan.sheet.metric, finalists=max(1, plan.sheet.budget.finalists)
+        )
         self._spending = Spending(
             plan.sheet.budget,
             plan.resources,
@@ -159,6 +163,8 @@ class _Study:
         while not self._spending.is_spent():
             if self._waiting:
                 trial = self._waiting.popleft()
+                if self._spending.is_spent(self.state.records[trial].role):
+                    continue
             elif (chosen := self._choose()) is not None:
                 trial = chosen
             else:
@@ -185,8 +191,9 @@ class _Study:
         self._record(EpochReported(trial, report))
         for tracker in self._ports.trackers:
             tracker.trial_reported(trial, report)
-        self._checkpoints.after_report(self.state.records[trial])
-        if self._spending.is_spent():
+        record = self.state.records[trial]
+        self._checkpoints.after_report(record)
+        if self._spending.is_spent(record.role):
             self._stopping.setdefault(trial, Cause.BUDGET)
         return trial in self._stopping
 
@@ -210,11 +217,18 @@ class _Study:
             self._end(trial, *self._outcome(record, asked, is_complete=is_complete), evidence)
 
     def should_stop(self) -> bool:
-        """Whether the budget is spent; what runs then is stopped for that reason."""
-        if not self._spending.is_spent():
-            return False
-        self._stop_running(Cause.BUDGET)
-        return True
+        """Whether the budget is spent; what runs then is stopped for that reason.
+
+        When only the search has spent its part, its trials alone are asked to leave.
+        """
+        if self._spending.is_spent():
+            self._stop_running(Cause.BUDGET)
+            return True
+        if self._spending.is_spent(Role.SEARCH):
+            for trial in self._searching():
+                self._stopping.setdefault(trial, Cause.BUDGET)
+                self._folder.trial(trial).stop_request.touch()
+        return False
 
     def interrupt(self) -> None:
         """The user wants a break."""
@@ -223,23 +237,23 @@ class _Study:
     def conclude(self) -> None:
         """End what waits, name the winner, check it on the test part, and close the study."""
         self._end_waiting()
-        default = self.state.records.get(DEFAULT_TRIAL)
-        winner = self.state.incumbent
+        default, metric = self.state.records.get(DEFAULT_TRIAL), self._plan.sheet.metric
+        winner = find_winner(self.state)
         if winner is None and default is not None and default.state is TrialState.SUCCEEDED:
             winner = default  # a plain training that measured nothing still made a model
         if winner is None:
             self.finish(Phase.FAILED)
             return
-        metric = self._plan.sheet.metric
         write_best(self._folder, metric, winner)
         if not self._plan.sheet.is_search:
             self.finish(Phase.FINISHED)
             return
-        finalists = {record.id: record for record in (default, winner) if record and record.value is not None}
-        test = self._ports.final_check(list(finalists.values())) if self._ports.final_check else {}
-        verdict = make_verdict(metric, default, winner, test)
+        records = self.state.records.values()
+        check = self._ports.final_check
+        test = check(list_to_check(records, metric, winner)) if check else {}
         write_best_metrics(self._folder, metric, winner, test.get(winner.id))
-        self.finish(Phase.FINISHED, verdict)
+        self._checkpoints.keep_only({DEFAULT_TRIAL, winner.id})
+        self.finish(Phase.FINISHED, make_verdict(metric, records, winner, test))
 
     def finish(self, phase: Phase, verdict: dict[str, object] | None = None) -> None:
         """Record the last event and tell the trackers."""
@@ -260,7 +274,7 @@ class _Study:
     def _pick_up(self, record: TrialRecord) -> None:
         """End a trial that had to stop when its controller went, queue one that may go on."""
         if record.state is TrialState.RUNNING:
-            if self._spending.is_spent():
+            if self._spending.is_spent(record.role):
                 self._stopping.setdefault(record.id, Cause.BUDGET)
             if record.id in self._stopping:
                 self.on_end(record.id, None)
@@ -272,18 +286,38 @@ class _Study:
             self._waiting.append(record.id)
 
     def _choose(self) -> TrialId | None:
-        """Ask the strategy for a new trial or a promotion and record it."""
-        trial = TrialId(str(len(self.state.records)))
+        """Ask the strategy for a new trial or a promotion; once the search is over, repeat the finalists."""
+        if self._spending.is_spent(Role.SEARCH):
+            return self._choose_repeat()
         is_full = self._spending.has_all_trials()
-        match self._ports.strategy.propose(trial, is_full=is_full):
+        match self._ports.strategy.propose(self._next_id(), is_full=is_full):
             case Promotion(trial=paused, reason=reason):
                 self._record(TrialQueued(paused, reason))
                 return paused
             case Proposal() as new:
-                self._record(TrialSuggested(trial, new.params, new.origin, new.seed, new.role, new.reason))
-                return trial
+                return self._suggest(new)
             case _:
-                return None
+                return self._choose_repeat()
+
+    def _choose_repeat(self) -> TrialId | None:
+        """The next training of the finals; none while a trial of the search may still come into them."""
+        if self._searching() or not self._spending.covers_repeat():
+            return None
+        sheet = self._plan.sheet
+        repeat = next_repeat(self.state.records.values(), sheet.metric, sheet.budget)
+        return self._suggest(repeat) if repeat else None
+
+    def _suggest(self, new: Proposal) -> TrialId:
+        trial = self._next_id()
+        self._record(TrialSuggested(trial, new.params, new.origin, new.seed, new.role, new.reason))
+        return trial
+
+    def _next_id(self) -> TrialId:
+        return TrialId(str(len(self.state.records)))
+
+    def _searching(self) -> list[TrialId]:
+        """Trials of the search that run."""
+        return [trial for trial in self._running if self.state.records[trial].role is Role.SEARCH]
 
     def _prepare(self, record: TrialRecord) -> Launch | None:
         """The trial's folder, ready for its trainer; None when its spec cannot be made."""
@@ -309,23 +343,30 @@ class _Study:
     def _take_in(self, event: Event, at: float) -> None:
         """The one way of an event into state and strategy, whether it happens now or did long ago."""
         self.state.apply(event, at)
+        if isinstance(event, TrialPaused | TrialQueued | TrialEnded):
+            self._stopping.pop(event.trial, None)
+        if isinstance(event, StudyStarted | StudyEnded):
+            return
+        record = self.state.records[event.trial]
+        if record.role is Role.SEARCH:
+            self._tell_strategy(event, record)
+
+    def _tell_strategy(self, event: Event, record: TrialRecord) -> None:
+        """The strategy hears of the search alone; the finals teach it nothing."""
         strategy = self._ports.strategy
         match event:
             case TrialSuggested():
-                strategy.on_suggested(self.state.records[event.trial])
+                strategy.on_suggested(record)
             case EpochReported():
-                cause = _STOPS[strategy.on_report(event.trial, event.report)]
+                cause = _STOPS[strategy.on_report(record.id, event.report)]
                 if cause is not Cause.NONE:
-                    self._stopping.setdefault(event.trial, cause)
-                return
+                    self._stopping.setdefault(record.id, cause)
             case TrialPaused(cause=Cause.RUNG):
-                strategy.on_paused(self.state.records[event.trial])
+                strategy.on_paused(record)
             case TrialQueued():
-                strategy.on_queued(self.state.records[event.trial])
+                strategy.on_queued(record)
             case TrialEnded():
-                strategy.on_ended(self.state.records[event.trial])
-        if isinstance(event, TrialPaused | TrialQueued | TrialEnded):
-            self._stopping.pop(event.trial, None)
+                strategy.on_ended(record)
 
     def _record(self, event: Event) -> None:
         self._take_in(event, self._log.append(event))

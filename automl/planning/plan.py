@@ -109,7 +109,6 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The shape of ``automl plan --json`` (contract section 12)."""
-        budget = self.budget
         return {
             "model": self.skill.name,
             "action": self.action.name,
@@ -117,13 +116,7 @@ class Plan:
             "spec": plain(self.spec),
             "space": plain(self.space.to_json()),
             "algorithm": asdict(self.algorithm),
-            "budget": {
-                "trials": budget.trials,
-                "max_epochs": budget.max_epochs,
-                "epochs": budget.epochs,
-                "time_s": budget.time_s,
-                "gpu_hours": budget.gpu_hours,
-            },
+            "budget": asdict(self.budget),
             "resources": asdict(self.resources),
             "metric": asdict(self.metric) if self.metric else None,
             "data_sources": dict(self.data_sources),

@@ -11,6 +11,7 @@ from typing import Any
 
 from automl.errors import UsageError
 from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_inputs
+from automl.planning.finals import add_finals, finals_warnings
 from automl.planning.forecast import forecast_study
 from automl.planning.inputs import ActionFiles, foreign_blocks, plan_space, read_files, user_layers
 from automl.planning.machine import look_at_machine
@@ -41,8 +42,6 @@ _NOT_YET = {
     "objectives": "--objective",
     "constraints": "--constraint",
     "warm_start": "--warm-start",
-    "seeds": "--seeds",
-    "confirm_top": "--confirm-top",
 }
 
 
@@ -111,7 +110,7 @@ class _Planner:
         if faults := find_missing_inputs(self.action, spec, unset):
             raise UsageError(faults)
         metric = self.metric()
-        budget, algorithm = self.effort(self.epochs(spec, keys))
+        budget, algorithm = self.effort(self.epochs(spec, keys), keys.seed)
         resources = size_resources(
             request, machine, trials=budget.trials, spec_gpus=self.positive(spec, keys.gpus)
         )
@@ -201,9 +200,11 @@ class _Planner:
                 spec = apply_params(spec, {key: ""})
         return spec
 
-    def effort(self, epochs: int) -> tuple[Budget, AlgorithmChoice]:
+    def effort(self, epochs: int, seed_key: str | None) -> tuple[Budget, AlgorithmChoice]:
         budget = size_budget(self.request, epochs)
         if self.policy.runnable:
+            budget = add_finals(budget, self.request, seed_key=seed_key)
+            self.warnings += finals_warnings(budget)
             return budget, choose_algorithm(self.request.algorithm, budget)
         return replace(budget, trials=1), AlgorithmChoice("none", "a plain action searches nothing")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 
+from automl.study.finals import choose_finalists
 from automl.study.state import DEFAULT_TRIAL
 from automl.study.store import StudyFolder
 from automl.trials.folder import write_atomically
-from automl.types import Metric, TrialId, TrialRecord, TrialState
+from automl.types import Metric, Role, TrialId, TrialRecord
 
 __all__ = ["CheckpointKeeper", "write_best", "write_best_metrics"]
 
@@ -17,17 +18,19 @@ class CheckpointKeeper:
     """Drops what nothing can need any more.
 
     While a trial may go on: its best epoch, for the winner, and its newest, to go on from. Once it is final:
-    its best epoch if it is the default or the best so far, else nothing.
+    its best epoch if it is the default, a repeat, or one that may still win; else nothing.
 
     Args:
         folder: the study's folder.
         metric: what ranking uses.
+        finalists: so many of the best may still win.
     """
 
-    def __init__(self, folder: StudyFolder, metric: Metric) -> None:
+    def __init__(self, folder: StudyFolder, metric: Metric, *, finalists: int = 1) -> None:
         self._folder = folder
         self._metric = metric
-        self._best: TrialRecord | None = None
+        self._finalists = finalists
+        self._kept: dict[TrialId, TrialRecord] = {}
 
     def after_report(self, record: TrialRecord) -> None:
         """Thin out the checkpoints of a trial that runs."""
@@ -37,21 +40,21 @@ class CheckpointKeeper:
 
     def after_end(self, record: TrialRecord) -> None:
         """Thin out the checkpoints of a trial that became final, and of the one that it beats."""
-        beaten = self._best
-        if (
-            record.value is not None
-            and record.state is not TrialState.FAILED
-            and self._metric.is_better(record.value, beaten.value if beaten else None)
-        ):
-            self._best = record
-        for final in (record, beaten):
-            if final is not None:
-                epochs = {final.best_epoch} if self.is_kept(final.id) and final.best_epoch else set()
-                self._folder.trial(final.id).keep_checkpoints(epochs)
+        self._kept[record.id] = record
+        best = {r.id for r in choose_finalists(self._kept.values(), self._metric, self._finalists)}
+        repeats = {r.id for r in self._kept.values() if r.role is Role.CONFIRM and r.is_ranked}
+        self._folder.trial(record.id).keep_checkpoints({record.best_epoch} if record.best_epoch else set())
+        self.keep_only({DEFAULT_TRIAL} | best | repeats)
+
+    def keep_only(self, wanted: set[TrialId]) -> None:
+        """Drop the checkpoints of all other final trials."""
+        for trial in [trial for trial in self._kept if trial not in wanted]:
+            self._folder.trial(trial).keep_checkpoints(set())
+            del self._kept[trial]
 
     def is_kept(self, trial: TrialId) -> bool:
         """Whether a final trial keeps its best checkpoint."""
-        return trial == DEFAULT_TRIAL or (self._best is not None and trial == self._best.id)
+        return trial in self._kept
 
 
 def write_best(folder: StudyFolder, metric: Metric, winner: TrialRecord) -> None:

@@ -1,20 +1,19 @@
-"""A study as one JSON document (contract section 12) and as the statement that people read first."""
+"""A study as one JSON document (contract section 12)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState, read_state
 from automl.study.store import StudyFolder, process_start
-from automl.types import Metric, TrialId, TrialRecord
+from automl.types import TrialId, TrialRecord
 
-__all__ = ["make_verdict", "read_summary", "summarize"]
+__all__ = ["read_summary", "summarize"]
 
 
 def summarize(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
     """The document of ``run``, ``status`` and ``best`` with ``--json``."""
-    best = state.incumbent
+    best = _winner(state)
     default = state.records.get(DEFAULT_TRIAL)
     return {
         "study_id": folder.id,
@@ -48,54 +47,11 @@ def read_summary(folder: StudyFolder) -> dict[str, Any]:
     return {**summarize(folder, state), "forecast": _forecast(state, sheet.budget.trials)}
 
 
-def make_verdict(
-    metric: Metric, default: TrialRecord | None, winner: TrialRecord, test: Mapping[TrialId, float]
-) -> dict[str, Any]:
-    """What the study found, stated against the default spec.
-
-    Args:
-        metric: what ranking used.
-        default: trial 0, None when it never ran.
-        winner: the best trial.
-        test: the metric on the test part, of the trials that were measured there.
-    """
-    val = {"default": default.value if default else None, "winner": winner.value}
-    on_test = {"default": test.get(DEFAULT_TRIAL), "winner": test.get(winner.id)}
-    gain_val = _gain(metric, val)
-    gain_test = _gain(metric, on_test)
-    return {
-        "default": {"val": val["default"], "test": on_test["default"]},
-        "winner": {"trial": winner.id, "val": val["winner"], "test": on_test["winner"]},
-        "gain_val": gain_val,
-        "gain_test": gain_test,
-        "statement": _statement(metric, winner, gain_val, gain_test),
-    }
-
-
-def _gain(metric: Metric, values: Mapping[str, float | None]) -> float | None:
-    default, winner = values["default"], values["winner"]
-    return None if default is None or winner is None else metric.direction.sign * (winner - default)
-
-
-def _statement(metric: Metric, winner: TrialRecord, gain_val: float | None, gain_test: float | None) -> str:
-    if winner.id == DEFAULT_TRIAL:
-        return f"No trial was better than the default spec ({metric.name} {winner.value:.2f})."
-    if gain_val is None:
-        return f"Trial {winner.id} is best; the default spec has no {metric.name} to compare with."
-    if gain_test is None:
-        return (
-            f"Trial {winner.id} gains {gain_val:+.2f} {metric.name} over the default spec on the validation "
-            f"frames that also chose it; no test part confirms the figure."
-        )
-    if gain_test <= 0:
-        return (
-            f"Trial {winner.id} gains {gain_val:+.2f} {metric.name} over the default spec on the validation "
-            f"frames, but {gain_test:+.2f} on the test part: no real improvement was found."
-        )
-    return (
-        f"Trial {winner.id} gains {gain_test:+.2f} {metric.name} over the default spec on the test part "
-        f"({gain_val:+.2f} on the validation frames)."
-    )
+def _winner(state: StudyState) -> TrialRecord | None:
+    """The trial that the verdict names; before there is one, the best so far."""
+    if state.verdict is not None:
+        return state.records[TrialId(state.verdict["winner"]["trial"])]
+    return state.incumbent
 
 
 def _best(folder: StudyFolder, record: TrialRecord) -> dict[str, Any]:
@@ -116,6 +72,9 @@ def _best(folder: StudyFolder, record: TrialRecord) -> dict[str, Any]:
 def _trial(record: TrialRecord) -> dict[str, Any]:
     return {
         "id": record.id,
+        "role": record.role.value,
+        "seed": record.seed,
+        "reason": record.reason,
         "state": record.state.value,
         "cause": record.cause.value,
         "value": record.value,

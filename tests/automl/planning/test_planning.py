@@ -70,6 +70,8 @@ def test_the_plan_in_json_has_all_keys_and_is_strict(tmp_path: Path) -> None:
         "epochs": None,
         "time_s": None,
         "gpu_hours": None,
+        "seeds": 0,
+        "finalists": 0,
     }
     assert shape["forecast"] == {"wall_s": None, "disk_bytes": None}
     first = shape["space"]["parameters"][0]
@@ -436,3 +438,31 @@ def test_the_forecast_learns_from_earlier_trials_of_the_same_model(tmp_path: Pat
 def test_the_space_alone_needs_neither_data_nor_policy(tmp_path: Path) -> None:
     space = resolve_space(request(tmp_path, data=None, policy="off", overrides=("train.lr=0.3",)))
     assert space["train.lr"].default == 0.3
+
+
+@pytest.mark.parametrize(
+    ("flags", "seeds", "finalists"),
+    [
+        ({}, 0, 0),
+        ({"seeds": 2}, 2, 3),
+        ({"confirm_top": 1}, 3, 1),
+        ({"seeds": 5, "confirm_top": 4, "trials": 3}, 5, 2),
+    ],
+)
+def test_finals_are_asked_for_by_seeds_or_by_finalists(
+    tmp_path: Path, flags: dict[str, int], seeds: int, finalists: int
+) -> None:
+    budget = plan(tmp_path, **flags).budget
+    assert (budget.seeds, budget.finalists) == (seeds, finalists)
+
+
+def test_seeds_are_refused_where_no_key_holds_them(tmp_path: Path) -> None:
+    info = toy_info()
+    info["actions"]["train"]["spec_keys"]["seed"] = ""
+    with pytest.raises(UsageError, match=r"--seeds: .* which key holds the seed .*\n.*spec_keys.seed"):
+        plan(tmp_path, skill={"info": info}, seeds=2)
+
+
+def test_finals_that_get_less_than_they_need_are_told(tmp_path: Path) -> None:
+    warnings = plan(tmp_path, seeds=3, confirm_top=1, budget_epochs=100).warnings
+    assert "3 seeds of 1 finalists and the default are 54 epochs; they get 50 of 100" in " ".join(warnings)

@@ -1,8 +1,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from automl.study.events import (
     EpochReported,
     Event,
@@ -13,8 +11,8 @@ from automl.study.events import (
     TrialSuggested,
 )
 from automl.study.store import StudyFolder, new_folder, process_start
-from automl.study.summary import make_verdict, read_summary
-from automl.types import Budget, Metric, Report, StudySheet, TrialId, TrialRecord, TrialState
+from automl.study.summary import read_summary
+from automl.types import Budget, Metric, Report, StudySheet, TrialId, TrialState
 
 ZERO = TrialId("0")
 
@@ -66,43 +64,3 @@ def test_study_before_its_first_event_has_no_trials(tmp_path: Path, metric: Metr
     folder = make_study(tmp_path, metric)
     folder.events.unlink()
     assert (read_summary(folder)["trials"], read_summary(folder)["best"]) == ([], None)
-
-
-def record(name: str, value: float) -> TrialRecord:
-    return TrialRecord(TrialId(name), {}, TrialState.SUCCEEDED, value=value, best_epoch=1)
-
-
-@pytest.mark.parametrize(
-    ("winner", "test", "gain_test", "statement"),
-    [
-        ("0", {}, None, "No trial was better than the default spec (AP11 10.00)."),
-        (
-            "1",
-            {},
-            None,
-            "gains +40.00 AP11 over the default spec on the validation frames that also chose it",
-        ),
-        (
-            "1",
-            {"0": 8.0, "1": 44.0},
-            36.0,
-            "gains +36.00 AP11 over the default spec on the test part (+40.00",
-        ),
-        ("1", {"0": 8.0, "1": 7.0}, -1.0, "but -1.00 on the test part: no real improvement was found"),
-    ],
-)
-def test_verdict_states_the_gain_over_the_default(
-    metric: Metric, winner: str, test: dict[str, float], gain_test: float | None, statement: str
-) -> None:
-    records = {"0": record("0", 10.0), "1": record("1", 50.0)}
-    measured = {TrialId(name): value for name, value in test.items()}
-    verdict = make_verdict(metric, records["0"], records[winner], measured)
-    assert verdict["gain_test"] == gain_test
-    assert statement in verdict["statement"]
-
-
-def test_gain_is_positive_when_a_loss_falls() -> None:
-    from automl.types import Direction
-
-    verdict = make_verdict(Metric("loss", Direction.MINIMIZE), record("0", 0.9), record("1", 0.4), {})
-    assert verdict["gain_val"] == pytest.approx(0.5)
