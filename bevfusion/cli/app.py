@@ -11,6 +11,7 @@ import typer
 from bevfusion.cli.actions import dataset_convert, evaluate, inference, train
 from bevfusion.cli.check import check
 from bevfusion.cli.demo_data import demo_data
+from bevfusion.cli.doctor import doctor
 from bevfusion.cli.failures import told
 from bevfusion.cli.schema import schema
 from bevfusion.cli.score import score
@@ -78,6 +79,13 @@ _COMMANDS: tuple[tuple[Callable[..., int | None], tuple[str, str]], ...] = (
     (
         check,
         ("bevfusion check -e spec.yaml", "bevfusion check -e spec.yaml --action evaluate --json"),
+    ),
+    (
+        doctor,
+        (
+            "bevfusion doctor -e spec.yaml",
+            "bevfusion doctor -e spec.yaml dataset.root_dir=/data/kitti --json",
+        ),
     ),
     (
         demo_data,

@@ -11,6 +11,7 @@ import numpy as np
 from bevfusion.diagnosis.judgement import Judgement, Verdict
 from bevfusion.metrics import FrameAnnotations, curves
 from bevfusion.metrics.annotations import Indices
+from bevfusion.metrics.protocol import headline_curve
 
 __all__ = ["ERRORS", "ap11_if_mended", "mend"]
 
@@ -38,7 +39,7 @@ def ap11_if_mended(
     figures = {}
     for kind in ERRORS:
         mended = mend(truth, found, judgement, kind) if judgement.count(kind) else found
-        curve = curves(truth, mended, classes=[name])[f"TAO3D/{name}_3D_moderate_strict"]
+        curve = curves(truth, mended, classes=[name])[headline_curve(name)]
         figures[kind] = curve.ap11
     return figures
 

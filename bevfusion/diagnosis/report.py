@@ -16,7 +16,7 @@ from bevfusion.diagnosis.recall import (
     recall_by_occlusion,
 )
 from bevfusion.metrics import Curve, FrameAnnotations
-from bevfusion.metrics.protocol import protocol_named
+from bevfusion.metrics.protocol import headline_curve, protocol_named
 
 __all__ = ["ClassDiagnosis", "diagnose", "judge_classes"]
 
@@ -70,7 +70,7 @@ def judge_classes(
         traced: the curves of the same frames, see :func:`bevfusion.metrics.curves`.
     """
     return {
-        rule.name: judge(truth, found, rule, threshold=best_threshold(traced[_headline(rule.name)]))
+        rule.name: judge(truth, found, rule, threshold=best_threshold(traced[headline_curve(rule.name)]))
         for rule in protocol_named("tao3d").rules(classes)
     }
 
@@ -91,13 +91,9 @@ def diagnose(
         traced: the curves of the same frames.
     """
     return {
-        name: _diagnose(judgement, traced[_headline(name)].ap11, ap11_if_mended(truth, found, judgement))
+        name: _diagnose(judgement, traced[headline_curve(name)].ap11, ap11_if_mended(truth, found, judgement))
         for name, judgement in judgements.items()
     }
-
-
-def _headline(name: str) -> str:
-    return f"TAO3D/{name}_3D_moderate_strict"
 
 
 def _diagnose(judgement: Judgement, ap11: float, mended: Mapping[Verdict, float]) -> ClassDiagnosis:

@@ -19,11 +19,17 @@ __all__ = [
     "Difficulty",
     "Measure",
     "Protocol",
+    "headline_curve",
     "protocol_named",
 ]
 
 HEADLINE = "TAO3D/person_3D_AP11_moderate_strict"
 STRICTNESS = ("strict", "loose")
+
+
+def headline_curve(name: str) -> str:
+    """Key of the curve that the headline figure of a class is read off."""
+    return f"TAO3D/{name}_3D_moderate_strict"
 
 
 class Measure(StrEnum):
