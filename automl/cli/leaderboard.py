@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from automl.report.wording import shorten, value_text
+from automl.types import Role
 
 __all__ = ["print_job", "print_summary", "print_table"]
 
@@ -56,7 +57,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _rows(summary: Mapping[str, Any]) -> list[list[str]]:
     sign = 1 if summary["direction"] == "maximize" else -1
-    trials = summary["trials"]
+    trials = [trial for trial in summary["trials"] if trial["role"] == Role.SEARCH]
     defaults = trials[0]["params"] if trials else {}
     names = shorten({name for trial in trials for name in trial["params"]})
 
@@ -90,12 +91,27 @@ def _changes(trial: Mapping[str, Any], defaults: Mapping[str, Any], names: Mappi
 
 def _print_verdict(metric: str, verdict: Mapping[str, Any]) -> None:
     print()
-    rows = [
-        [
-            who,
-            *("-" if verdict[who][part] is None else f"{verdict[who][part]:.2f}" for part in ("val", "test")),
-        ]
-        for who in ("default", "winner")
-    ]
-    print_table((metric, "validation", "test"), rows)
+    sides = {"default": verdict["default"], f"winner (trial {verdict['winner']['trial']})": verdict["winner"]}
+    others = [side for side in verdict["finalists"] if side["trial"] != verdict["winner"]["trial"]]
+    sides |= {f"finalist (trial {side['trial']})": side for side in others}
+    titles = [metric, "validation", "test"]
+    if verdict["seeds"]:
+        titles += ["fresh seeds: validation", "test"]
+    print_table(titles, [[who, *_measures(side, len(titles))] for who, side in sides.items()])
+    if verdict["optimism"] is not None:
+        print(f"\noptimism gap of the winner (validation less test): {verdict['optimism']:+.2f} {metric}")
     print(f"\n{verdict['statement']}")
+
+
+def _measures(side: Mapping[str, Any], columns: int) -> list[str]:
+    """The cells of one side: the one training of the search, then its fresh seeds."""
+    cells = ["-" if side[part] is None else f"{side[part]:.2f}" for part in ("val", "test")]
+    return [*cells, *(_spread(side[f"fresh_{part}"]) for part in ("val", "test"))][: columns - 1]
+
+
+def _spread(fresh: Mapping[str, Any]) -> str:
+    """Mean, standard deviation and number of seeds, as ``57.00 ± 1.00 (3)``."""
+    if fresh["mean"] is None:
+        return "-"
+    spread = "" if fresh["spread"] is None else f" ± {fresh['spread']:.2f}"
+    return f"{fresh['mean']:.2f}{spread} ({len(fresh['values'])})"

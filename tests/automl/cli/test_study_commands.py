@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fake_skill import write_fake_skill
+from scripted_study import ScriptedStudy
 
 from automl.adapters.sequential import SequentialScheduler
 from automl.app import run
@@ -18,6 +19,7 @@ from automl.report.wording import shorten
 from automl.request import RunRequest
 from automl.study.job import write_job
 from automl.study.store import new_folder
+from automl.study.summary import read_summary
 
 
 class NoTracker:
@@ -71,6 +73,19 @@ def test_leaderboard_ranks_and_names_changes_shortly(
     assert first[-1] == f"lr={best['params']['train.lr']:.4g}"
     assert any(row[-2:] == ["default", "spec"] for row in rows)
     assert study[0]["verdict"]["statement"] in out
+
+
+def test_finals_are_shown_beside_the_search_and_do_not_rank_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = {1: 0.5, 2: -0.5}
+    study = ScriptedStudy(tmp_path, [10.0], [50.0], [30.0], noise=noise, seeds=2, finalists=1)
+    study.run(final_check=lambda records: {record.id: (record.value or 0.0) - 4 for record in records})
+    print_summary(read_summary(study.folder))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert [line[:3] for line in lines[1:4]] == ["1 1", "2 2", "3 0"]
+    assert "winner (trial 1) 50.00 46.00 50.00 ± 0.71 (2) 46.00 ± 0.71 (2)" in lines
+    assert "optimism gap of the winner (validation less test): +4.00 AP11" in lines
 
 
 def test_best_shows_spec_and_checkpoint(
