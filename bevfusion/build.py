@@ -16,6 +16,7 @@ __all__ = ["build_model", "model_config"]
 
 _SCENE_KEYS = ("point_cloud_range", "voxel_size", "post_center_range", "grid_size")
 _CAMERA_PARTS = ("img_backbone", "img_neck", "view_transform", "fusion_layer")
+_NMS_KEYS = ("nms_type", "nms_thr")
 _HEAD_TRAINING_KEYS = ("assigner", "code_weights", "gaussian_overlap", "min_radius")
 
 
@@ -54,8 +55,7 @@ def model_config(spec: ExperimentSpec) -> dict[str, Any]:
     voxels = {"point_cloud_range": scene["point_cloud_range"], "voxel_size": scene["voxel_size"]}
     config["data_preprocessor"]["voxelize_cfg"].update(voxels)
     config["bbox_head"] = _head(config["bbox_head"], {**scene, "dataset": spec.dataset.type})
-    init_cfg = config["img_backbone"].pop("init_cfg")
-    config["img_backbone"]["init_cfg"] = init_cfg if init_cfg["checkpoint"] else None
+    del config["img_backbone"]["init_cfg"], config["img_backbone"]["convert_weights"]  # see bevfusion.weights
     if not spec.input_modality.use_camera:
         for part in _CAMERA_PARTS:
             del config[part]
@@ -72,7 +72,7 @@ def _head(head: dict[str, Any], scene: dict[str, Any]) -> dict[str, Any]:
         "grid_size": scene["grid_size"],
         "out_size_factor": head.pop("out_size_factor"),
     }
-    nms = {"nms_type": head.pop("nms_type")}
+    nms = {key: value for key in _NMS_KEYS if (value := head.pop(key)) is not None}
     head["bbox_coder"] |= {
         "pc_range": scene["point_cloud_range"],
         "post_center_range": scene["post_center_range"],

@@ -1,13 +1,16 @@
-"""Checkpoints on disk: names that tell the epoch, files never half-written, loads that run no code."""
+"""Checkpoints on disk: names that tell the epoch, files never half-written, loads that run no code.
+
+With a key in the environment (see `bevfusion.encryption`) they are written sealed, under the same names.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,11 @@ import numpy as np
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from numpy.core.multiarray import _reconstruct, scalar  # type: ignore[attr-defined]
-from torch import nn
 
+from bevfusion.encryption import KEY_VARIABLE, MAGIC, WrongKeyError, decrypt, encrypt, read_key
 from bevfusion.errors import CheckpointError
 
-__all__ = ["LoadReport", "checkpoint_path", "latest", "list_epochs", "load", "load_weights", "save"]
+__all__ = ["checkpoint_path", "latest", "list_epochs", "load", "save"]
 
 _NAME = re.compile(r"epoch_(\d+)\.pth$")
 
@@ -49,7 +52,7 @@ def save(state: Mapping[str, Any], path: Path) -> None:
 
     Args:
         state: tensors and plain Python values only, so that ``weights_only=True`` can read it back.
-        path: final name; whoever sees it sees a whole file.
+        path: final name; whoever sees it sees a whole file. With a key in the environment it is sealed.
 
     Raises:
         CheckpointError: the disk refused; an older file of that name is untouched.
@@ -58,7 +61,10 @@ def save(state: Mapping[str, Any], path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as stream:
-            torch.save(dict(state), stream)
+            if passphrase := read_key():
+                stream.write(encrypt(_to_bytes(state), passphrase))
+            else:
+                torch.save(dict(state), stream)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
@@ -70,10 +76,11 @@ def save(state: Mapping[str, Any], path: Path) -> None:
 
 
 def load(path: Path, *, map_location: str = "cpu") -> dict[str, Any]:
-    """Read a checkpoint without running any code that it may carry.
+    """Read a checkpoint, sealed or plain, without running any code that it may carry.
 
     Raises:
-        CheckpointError: missing, truncated, or holding objects other than tensors and plain values.
+        CheckpointError: missing, truncated, sealed with a key that is not at hand, or holding objects other
+            than tensors and plain values.
     """
     if not path.is_file():
         raise CheckpointError(
@@ -81,7 +88,7 @@ def load(path: Path, *, map_location: str = "cpu") -> dict[str, Any]:
         )
     try:
         with torch.serialization.safe_globals(_mmengine_globals()):
-            state = torch.load(path, map_location=map_location, weights_only=True)
+            state = torch.load(_open(path), map_location=map_location, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
@@ -92,63 +99,25 @@ def load(path: Path, *, map_location: str = "cpu") -> dict[str, Any]:
     return state if isinstance(state, dict) else {"state_dict": state}
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """What a set of weights brought to a model.
-
-    Attributes:
-        matched: tensors that were copied.
-        new: tensors of the model that the file lacks; they keep their initial values.
-        unused: tensors of the file that the model lacks or that have another shape.
-    """
-
-    matched: tuple[str, ...]
-    new: tuple[str, ...]
-    unused: tuple[str, ...]
-
-    def __str__(self) -> str:
-        text = f"{len(self.matched)}/{len(self.matched) + len(self.new)} tensors matched"
-        for label, names in (("new", self.new), ("unused", self.unused)):
-            if names:
-                text += f", {len(names)} {label}: {_groups(names)}"
-        return text
+def _to_bytes(state: Mapping[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    torch.save(dict(state), stream)
+    return stream.getvalue()
 
 
-def load_weights(model: nn.Module, path: Path, *, min_matched: float = 1.0) -> LoadReport:
-    """Copy the weights of a checkpoint into a model and say what fitted.
-
-    Args:
-        model: receives every tensor whose name and shape agree.
-        path: checkpoint of ours, of mmengine, or a bare state dict.
-        min_matched: share of the model's tensors that must be found.
-
-    Raises:
-        CheckpointError: unreadable, or fewer tensors match than asked for.
-    """
-    state = load(path)
-    weights = state.get("state_dict", state.get("model", state))
-    own = model.state_dict()
-    fitting = {
-        name: value for name, value in weights.items() if name in own and own[name].shape == value.shape
-    }
-    report = LoadReport(
-        matched=tuple(fitting),
-        new=tuple(name for name in own if name not in fitting),
-        unused=tuple(name for name in weights if name not in fitting),
-    )
-    if len(fitting) < min_matched * len(own):
-        raise CheckpointError(
-            f"the weights do not fit the model: {report}",
-            where=str(path),
-            hint=f"at least {min_matched:.0%} must match; is the spec that of the checkpoint?",
-        )
-    model.load_state_dict({**own, **fitting})
-    return report
-
-
-def _groups(names: Iterable[str]) -> str:
-    """The first two parts of dotted names, each once."""
-    return ", ".join(sorted({".".join(name.split(".")[:2]) + ".*" for name in names})[:6])
+def _open(path: Path) -> Path | io.BytesIO:
+    """Something that torch can load: the file, or in memory what was sealed in it."""
+    with path.open("rb") as stream:
+        if stream.read(len(MAGIC)) != MAGIC:
+            return path
+    remedy = f"set the environment variable {KEY_VARIABLE} to the key it was written with"
+    passphrase = read_key()
+    if passphrase is None:
+        raise CheckpointError("encrypted, and there is no key", where=str(path), hint=remedy)
+    try:
+        return io.BytesIO(decrypt(path.read_bytes(), passphrase))
+    except WrongKeyError as error:
+        raise CheckpointError(f"cannot be decrypted: {error}", where=str(path), hint=remedy) from error
 
 
 def _mmengine_globals() -> list[Any]:

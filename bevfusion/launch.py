@@ -15,12 +15,24 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from bevfusion.errors import BevfusionError, Fault, SpecError
 
-__all__ = ["Launch", "WorkerError", "is_worker", "leave_failure", "plan_launch", "visible_devices"]
+__all__ = [
+    "TERMINATED",
+    "Launch",
+    "WorkerError",
+    "is_worker",
+    "leave_failure",
+    "plan_launch",
+    "visible_devices",
+]
 
 DEFAULT_PORT = 29500
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a job that was asked to leave."""
+
 _FAILURE_FILE = "BEVFUSION_FAILURE_FILE"
 
 
@@ -62,24 +74,32 @@ class Launch:
         return [sys.executable, "-m", "torch.distributed.run", *shape, *place, "-m", "bevfusion", *arguments]
 
     def run(self, arguments: Sequence[str]) -> None:
-        """Start the processes and wait for them; SIGTERM is handed on.
+        """Start the processes and wait for them; torchrun hands SIGTERM on to each of them.
 
         Raises:
-            WorkerError: a process failed. torchrun itself ends with 1 whatever happened, so the first process
-                that fails leaves its own exit code and message in a file.
+            WorkerError: a process failed, or all were stopped. torchrun itself ends with 1 whatever happened,
+                so the first process that fails leaves its own exit code and message in a file.
         """
+        stops: list[int] = []
+
+        def hand_on(number: int, _: FrameType | None) -> None:
+            stops.append(number)
+            child.send_signal(number)
+
         with tempfile.TemporaryDirectory(prefix="bevfusion-") as folder:
             failure_file = Path(folder) / "failure.json"
             environment = {**os.environ, _FAILURE_FILE: str(failure_file)}
             child = subprocess.Popen(self.command(arguments), env=environment)
-            before = signal.signal(signal.SIGTERM, lambda number, _: child.send_signal(number))
+            before = signal.signal(signal.SIGTERM, hand_on)
             try:
                 code = child.wait()
             finally:
                 signal.signal(signal.SIGTERM, before)
-            if failure_file.exists():
-                failure = json.loads(failure_file.read_text(encoding="utf-8"))
-                raise WorkerError(failure["message"], failure["exit_code"])
+            failure = json.loads(failure_file.read_text(encoding="utf-8")) if failure_file.exists() else None
+        if stops and (failure is None or failure["exit_code"] != TERMINATED):
+            raise WorkerError("stopped by SIGTERM", TERMINATED)  # what else failed, failed for that reason
+        if failure is not None:
+            raise WorkerError(failure["message"], failure["exit_code"])
         if code:
             raise WorkerError(f"torchrun ended with {code}", 128 - code if code < 0 else code)
 

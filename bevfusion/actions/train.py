@@ -28,7 +28,11 @@ def run(spec: ExperimentSpec) -> None:
         runner = build_trainer(spec)
         status = StatusWriter(results_dir / "status.json") if runner.rank == 0 else None
         if status:
-            status.write(Phase.STARTED, "training started", max_epoch=spec.train.num_epochs)
+            status.write(
+                Phase.STARTED,
+                f"training started{runner.started_from and '; '}{runner.started_from}",
+                max_epoch=spec.train.num_epochs,
+            )
         runner.train()
         if status:
             status.write(Phase.SUCCESS, "training finished", max_epoch=spec.train.num_epochs)

@@ -44,9 +44,9 @@ class ProgressHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        """Remember the step's loss for the epoch's mean."""
+        """Remember the step's loss, which the sentinel has made a number, for the epoch's mean."""
         if outputs and "loss" in outputs:
-            self._losses.append(outputs["loss"].item())
+            self._losses.append(float(outputs["loss"]))
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Finish an epoch that has no validation."""
@@ -73,7 +73,7 @@ class ProgressHook(Hook):
 
     def _state(self, runner: Runner, epoch: int) -> dict[str, Any]:
         model = getattr(runner.model, "module", runner.model)
-        return {
+        state = {
             "meta": {
                 "epoch": epoch,
                 "iter": epoch * len(runner.train_dataloader),
@@ -84,3 +84,5 @@ class ProgressHook(Hook):
             "optimizer": runner.optim_wrapper.state_dict(),
             "param_schedulers": [scheduler.state_dict() for scheduler in runner.param_schedulers],
         }
+        runner.call_hook("before_save_checkpoint", checkpoint=state)  # puts averaged weights first
+        return state

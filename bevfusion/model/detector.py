@@ -8,6 +8,7 @@ from typing import Any
 from mmdet3d.models import Base3DDetector
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from bevfusion.errors import DataError, SpecError
 from bevfusion.model.registry import MODELS
@@ -77,6 +78,18 @@ class BEVFusion(Base3DDetector):
         self.pts_backbone = MODELS.build(dict(pts_backbone))
         self.pts_neck = MODELS.build(dict(pts_neck))
         self.bbox_head = MODELS.build(dict(bbox_head))
+
+    freezes_norm = False
+    """Whether batch norms go on with the averages they have while the rest is trained."""
+
+    def train(self, mode: bool = True) -> BEVFusion:
+        """Switch between training and evaluation."""
+        super().train(mode)
+        if self.freezes_norm:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
 
     @property
     def uses_camera(self) -> bool:

@@ -9,6 +9,7 @@ import torch
 from mmcv.cnn import ConvModule
 from mmdet3d.models.dense_heads.centerpoint_head import SeparateHead
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule, bias_init_with_prob
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -210,8 +211,7 @@ class BEVFusionHead(BaseModule):
         truths = [self._ground_truth(sample, bev.device) for sample in samples]
         targets = [self.match(outputs, truths) for outputs in layers]
         losses = {"loss_heatmap": self._heatmap_loss(layers[-1]["dense_heatmap"], truths)}
-        num_positives = sum(target.is_positive.sum() for target in targets)
-        normaliser = torch.as_tensor(num_positives, device=bev.device).clamp(min=1)
+        normaliser = _count_for_mean(torch.stack([target.is_positive.sum() for target in targets]).sum())
         names = [*(f"layer_{index}" for index in range(len(layers) - 1)), "layer_-1"]
         for prefix, outputs, target in zip(names, layers, targets, strict=True):
             losses[f"{prefix}_loss_cls"] = self._class_loss(outputs, target, normaliser)
@@ -257,7 +257,7 @@ class BEVFusionHead(BaseModule):
             min_overlap=self.train_cfg["gaussian_overlap"],
             min_radius=self.train_cfg["min_radius"],
         )
-        peaks = target.eq(1).sum().clamp(min=1)
+        peaks = _count_for_mean(target.eq(1).sum())
         return self.loss_heatmap(logits.sigmoid().clamp(1e-4, 1 - 1e-4), target, avg_factor=peaks)
 
     def _class_loss(self, outputs: Outputs, target: Targets, normaliser: Tensor) -> Tensor:
@@ -272,6 +272,13 @@ class BEVFusionHead(BaseModule):
         code = torch.cat([outputs[part] for part in _CODE_PARTS if part in outputs], dim=1).transpose(1, 2)
         weight = target.is_positive[..., None] * code.new_tensor(self.train_cfg["code_weights"])
         return self.loss_bbox(code, target.boxes, weight, avg_factor=normaliser)
+
+
+def _count_for_mean(count: Tensor) -> Tensor:
+    """What a process divides its sum by, so that the mean over the processes is the mean over all frames."""
+    total = count.float()
+    all_reduce(total)
+    return total.clamp(min=1) / get_world_size()
 
 
 def _grid(config: Mapping[str, Any]) -> BevGrid:

@@ -101,6 +101,11 @@ class _LiftSplat(nn.Module):
         self.depth_bins = len(self.frustum)
         self.downsample = _halve(out_channels) if downsample == 2 else nn.Identity()
 
+    def _load_from_state_dict(self, state_dict: Mapping[str, Tensor], prefix: str, *rest: Any) -> None:
+        """Load weights and keep the geometry: it follows from the spec, and a checkpoint may have another."""
+        own = {prefix + name: getattr(self, name) for name in ("dx", "bx", "nx", "frustum")}
+        super()._load_from_state_dict({**state_dict, **own}, prefix, *rest)
+
     def _make_frustum(self, dbound: Bound) -> Tensor:
         """Input pixel u, v and depth (m) of each frustum point, (D, fH, fW, 3)."""
         (height, width), (rows, columns) = self.image_size, self.feature_size

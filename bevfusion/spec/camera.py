@@ -15,7 +15,11 @@ class InitCfg:
     """Pretrained weights of the image backbone."""
 
     type: str = leaf("Pretrained", "How weights are initialised.", choices=("Pretrained",))
-    checkpoint: str | None = leaf(None, "File with Swin weights; null starts from random ones.")
+    checkpoint: str | None = leaf(
+        None,
+        "File with Swin weights as published, of timm, or of mmdet, alone or within a detector; null starts"
+        " from random ones.",
+    )
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,9 @@ class ImgBackboneSpec:
         (1, 2, 3), "Stages that are handed on, counted from 0.", low=0, high=3, automl=False
     )
     with_cp: bool = leaf(False, "Recompute activations in the backward pass: less memory, more time.")
-    convert_weights: bool = leaf(True, "Whether pretrained weights come in the layout of the original code.")
+    convert_weights: bool = leaf(
+        True, "For existing specs; the layout of pretrained weights is told from their names."
+    )
     init_cfg: InitCfg = block(InitCfg, "Pretrained weights.", automl=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
+from bevfusion.encryption import KEY_VARIABLE
 from bevfusion.errors import Fault
 from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.dataset import DatasetSpec
@@ -20,6 +21,7 @@ DEPTH_NET_STRIDE_PX = 8
 def check_experiment(spec: ExperimentSpec) -> list[Fault]:
     """Everything that is wrong beyond single values and the geometry of the LiDAR's grid."""
     return [
+        *_check_key(spec.encryption_key),
         *_check_modality(spec.input_modality),
         *_check_dataset(spec.dataset),
         *_check_lidar(spec.model),
@@ -32,9 +34,6 @@ def check_experiment(spec: ExperimentSpec) -> list[Fault]:
 def find_warnings(spec: ExperimentSpec) -> list[Fault]:
     """What works and is still worth a second look."""
     found = []
-    if spec.encryption_key:
-        message = "checkpoints are written unencrypted, the key is not used"
-        found.append(Fault(message, "encryption_key", "leave it empty"))
     parts = spec.dataset
     if parts.test_dataset.ann_file and parts.test_dataset.ann_file == parts.val_dataset.ann_file:
         message = "validation and test read the same frames: the test figure is chosen, not measured"
@@ -44,6 +43,12 @@ def find_warnings(spec: ExperimentSpec) -> list[Fault]:
         message = f"no validation within {train.num_epochs} epochs: the training ends without a figure"
         found.append(Fault(message, "train.validation_interval", f"choose at most {train.num_epochs}"))
     return found
+
+
+def _check_key(key: str) -> Iterator[Fault]:
+    if key:
+        hint = f"leave it empty and set the environment variable {KEY_VARIABLE}"
+        yield Fault("a key in a spec would lie beside what it shall protect", "encryption_key", hint)
 
 
 def _check_modality(modality: InputModalitySpec) -> Iterator[Fault]:
@@ -144,11 +149,9 @@ def _check_view(model: ModelSpec) -> Iterator[Fault]:
 def _check_head(model: ModelSpec) -> Iterator[Fault]:
     head = model.bbox_head
     layer = head.decoder_layer
-    if head.nms_type is not None:
-        message = f"suppression '{head.nms_type}' is not supported"
-        yield Fault(
-            message, "model.bbox_head.nms_type", "leave it null; peaks are told apart by nms_kernel_size"
-        )
+    if head.nms_thr is not None and head.nms_type is None:
+        message = f"{head.nms_thr:g} has no meaning without a suppression"
+        yield Fault(message, "model.bbox_head.nms_thr", "set model.bbox_head.nms_type, or leave it null")
     for name, attention in (("self_attn_cfg", layer.self_attn_cfg), ("cross_attn_cfg", layer.cross_attn_cfg)):
         if head.hidden_channel % attention.num_heads:
             message = f"{attention.num_heads} heads do not divide hidden_channel {head.hidden_channel}"

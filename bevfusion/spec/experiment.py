@@ -28,7 +28,9 @@ class InputModalitySpec:
 class ExperimentSpec:
     """All that an experiment depends on, complete: nothing is decided anywhere else."""
 
-    encryption_key: str = leaf("", "Key for checkpoints encrypted at rest.")
+    encryption_key: str = leaf(
+        "", "Stays empty: the key of encrypted checkpoints is read from BEVFUSION_ENCRYPTION_KEY alone."
+    )
     results_dir: str = leaf("", "Folder of everything the action writes.")
     input_modality: InputModalitySpec = block(InputModalitySpec, "Sensors.", automl=False)
     model: ModelSpec = block(ModelSpec, "The detector.")

@@ -200,7 +200,17 @@ class BBoxHeadSpec:
     )
     min_radius: int = leaf(2, "Least radius of a Gaussian (cells).", low=0, high=16)
     nms_type: str | None = leaf(
-        None, "Suppression after decoding; matching is one to one, so none is needed."
+        None,
+        "Suppression after decoding: circle by the distance of centres, rotate by the overlap from above. The"
+        " matching is one to one, so null is the rule.",
+        choices=("circle", "rotate"),
+    )
+    nms_thr: float | None = leaf(
+        None,
+        "A detection goes when a better one of its class is as near as this (circle: m, null takes 0.4) or"
+        " overlaps more (rotate: IoU, null takes 0.2).",
+        low=0.0,
+        high=50.0,
     )
     bbox_coder: BBoxCoderSpec = block(BBoxCoderSpec, "Box coder.", automl=False)
     decoder_layer: DecoderLayerSpec = block(DecoderLayerSpec, "Decoder.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from bevfusion.spec.leaf import block, leaf
 
-__all__ = ["ClipGradSpec", "CudnnSpec", "OptimizerSpec", "ScheduleSpec", "TrainSpec"]
+__all__ = ["ClipGradSpec", "CudnnSpec", "OptimizerSpec", "ScheduleSpec", "SentinelSpec", "TrainSpec"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,19 @@ class OptimizerSpec:
         "AmpOptimWrapper trains in mixed precision.",
         choices=("OptimWrapper", "AmpOptimWrapper"),
     )
+    amp_dtype: str = leaf(
+        "bfloat16",
+        "Numbers of mixed precision. bfloat16 cannot overflow and also works on the CPU; float16 needs a GPU"
+        " and scales its losses.",
+        choices=("bfloat16", "float16"),
+    )
+    lr_batch_size: int | None = leaf(
+        None,
+        "Frames of an update that lr is meant for: with another number (batch size x processes x"
+        " accumulation) the rate changes in proportion (Goyal et al., 2017). null takes lr as it stands.",
+        low=1,
+        high=65536,
+    )
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,34 @@ class ScheduleSpec:
 
 
 @dataclass(frozen=True)
+class SentinelSpec:
+    """When a training is given up (exit code 5). A loss or gradient that is not finite always ends it."""
+
+    max_grad_norm: float | None = leaf(
+        None,
+        "Gradient norm, before clipping, that counts as exploded; null: none that is finite does.",
+        low=1.0,
+        high=1e12,
+        log=True,
+    )
+    patience: int = leaf(
+        25,
+        "Exploded updates in a row that end the training. float16 overflows now and then and skips the"
+        " update; so many in a row are a divergence.",
+        low=1,
+        high=10000,
+    )
+    collapse_ratio: float = leaf(
+        0.1,
+        "The training has collapsed when the overlap of matched boxes falls under this part of the best it"
+        " has had; 0 never says so.",
+        low=0.0,
+        high=0.9,
+    )
+    window: int = leaf(50, "Steps over which the overlap is averaged.", low=1, high=100000)
+
+
+@dataclass(frozen=True)
 class TrainSpec:
     """One training."""
 
@@ -104,7 +145,18 @@ class TrainSpec:
     results_dir: str = leaf("", "Folder of the results; empty means the top-level results_dir.")
     logging_interval: int = leaf(1, "Steps between log lines.", low=1, high=100000)
     resume: bool = leaf(False, "Go on from the newest checkpoint of the results folder, if there is one.")
-    pretrained_checkpoint: str | None = leaf(None, "Checkpoint whose weights the training starts from.")
+    pretrained_checkpoint: str | None = leaf(
+        None,
+        "Checkpoint whose weights the training starts from: ours, mmdet3d's, TAO's or MIT's; a LiDAR-only one"
+        " may start a fused model.",
+    )
+    pretrained_min_matched: float = leaf(
+        0.5,
+        "Least part of the tensors of pretrained weights, or of those of the model if these are fewer, that"
+        " must fit.",
+        low=0.0,
+        high=1.0,
+    )
     norm_momentum: float | None = leaf(
         None,
         "Least momentum of every batch norm; null takes 20 / (steps of the training). A norm_cfg that says"
@@ -115,7 +167,33 @@ class TrainSpec:
         high=1.0,
         log=True,
     )
-    accumulation: int = leaf(1, "Steps whose gradients are summed up before one update.", low=1, high=256)
+    freeze_norm: bool = leaf(
+        False,
+        "Batch norms keep the averages they start with: for fine-tuning with few frames per process.",
+    )
+    sync_norm: bool = leaf(
+        True,
+        "Batch norms see the frames of all processes at once. On the CPU their averages are joined after each"
+        " epoch instead.",
+    )
+    accumulation: int = leaf(
+        1,
+        "Steps whose gradients are averaged for one update; the last update of an epoch may have fewer.",
+        low=1,
+        high=256,
+    )
+    ema_momentum: float | None = leaf(
+        None,
+        "Weight of the newest step in a running average of all weights, which is then what is validated and"
+        " kept; null keeps no average.",
+        low=1e-5,
+        high=0.5,
+        log=True,
+    )
+    memory_probe: bool = leaf(
+        False, "Two steps with the largest frames first: too little memory shows in seconds."
+    )
+    sentinel: SentinelSpec = block(SentinelSpec, "When a training is given up.", automl=False)
     optimizer: OptimizerSpec = block(OptimizerSpec, "Gradient method.")
     schedule: ScheduleSpec = block(ScheduleSpec, "Learning rate over the training.")
     lr_scheduler: tuple[Mapping[str, Any], ...] | None = leaf(

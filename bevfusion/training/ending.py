@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,10 @@ import torch
 
 from bevfusion import checkpoints
 from bevfusion.errors import OutOfMemoryError
+from bevfusion.launch import TERMINATED, is_worker, leave_failure
 from bevfusion.status import Phase, StatusWriter
 
-__all__ = ["TERMINATED", "memory_errors_named", "reported_termination"]
-
-TERMINATED = 128 + signal.SIGTERM
+__all__ = ["memory_errors_named", "reported_termination"]
 
 
 class _TerminatedError(SystemExit):
@@ -45,21 +45,26 @@ def reported_termination(results_dir: Path) -> Iterator[None]:
     """Leave on SIGTERM with a last status line that says where to go on.
 
     Every finished epoch is on disk already; the steps of the unfinished one are given up, for only then does
-    a resumed training equal an uninterrupted one.
+    a resumed training equal an uninterrupted one. One of several processes tells the process that started it,
+    which writes the line.
     """
     before = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         yield
     except _TerminatedError:
         newest = checkpoints.latest(results_dir / "checkpoints")
-        remedy = f"resume from {newest}" if newest else "no epoch was finished"
-        StatusWriter(results_dir / "status.json").write(Phase.FAILURE, f"stopped by SIGTERM; {remedy}")
+        message = f"stopped by SIGTERM; {f'resume from {newest}' if newest else 'no epoch was finished'}"
+        if is_worker(os.environ):
+            leave_failure(message, TERMINATED)
+        else:
+            StatusWriter(results_dir / "status.json").write(Phase.FAILURE, message)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def _raise_terminated(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not cut short what the first one started
     raise _TerminatedError(TERMINATED)
 
 

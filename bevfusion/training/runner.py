@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from dataclasses import asdict
@@ -11,25 +10,51 @@ from typing import Any
 
 import torch
 import yaml
+from mmengine.device import get_device
+from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.hooks import EMAHook, Hook
+from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
 from torch import nn
 
 from bevfusion import checkpoints
 from bevfusion.build import build_model
 from bevfusion.errors import CheckpointError
-from bevfusion.hooks import ProgressHook, RandomnessHook, SentinelHook
+from bevfusion.hooks import (
+    AccumulationHook,
+    MemoryProbeHook,
+    NormHook,
+    ProgressHook,
+    RandomnessHook,
+    SentinelHook,
+)
 from bevfusion.spec import ExperimentSpec
 from bevfusion.training.loaders import evaluation_loader, training_loader
 from bevfusion.training.metric import AveragePrecisionMetric
+from bevfusion.training.optimizer import optim_wrapper, param_schedulers
+from bevfusion.training.processes import join_group, parallel_config
+from bevfusion.training.start import find_resume_file, load_start_weights, settle_seed
+from bevfusion.weights import load_weights
 
 __all__ = ["DetectorRunner", "build_tester", "build_trainer"]
 
-_log = logging.getLogger(__name__)
-
 
 class DetectorRunner(Runner):
-    """Runner that resumes from our own checkpoints, which hold tensors and plain values only."""
+    """Runner that resumes from our own checkpoints, which hold tensors and plain values only.
+
+    Attributes:
+        started_from: what a training began with, for people; empty for random weights.
+    """
+
+    started_from = ""
+
+    def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
+        """As mmengine does, and on several CPUs as well."""
+        if not self.distributed or get_device() != "cpu":
+            return super().wrap_model(model_wrapper_cfg, model)
+        unused = self.cfg["find_unused_parameters"]
+        return MMDistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=unused)
 
     def resume(
         self,
@@ -41,16 +66,11 @@ class DetectorRunner(Runner):
         """Go on exactly where a checkpoint was written.
 
         Raises:
-            CheckpointError: it lacks what training needs, for instance because it holds weights alone.
+            CheckpointError: it is of another model or schedule, or lacks what training needs, for instance
+                because it holds weights alone.
         """
-        state = checkpoints.load(Path(filename))
-        missing = [key for key in ("meta", "state_dict", "optimizer", "param_schedulers") if key not in state]
-        if missing:
-            raise CheckpointError(
-                f"cannot resume: the file has no {', '.join(missing)}",
-                where=filename,
-                hint="use train.pretrained_checkpoint to start from weights alone",
-            )
+        state = _resumable(Path(filename), schedulers=len(self.param_schedulers))
+        self.call_hook("after_load_checkpoint", checkpoint=state)  # a running average is sorted out there
         model: nn.Module = getattr(self.model, "module", self.model)
         model.load_state_dict(state["state_dict"])
         self.optim_wrapper.load_state_dict(state["optimizer"])
@@ -65,21 +85,22 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
     """A runner that trains, validates and keeps checkpoints as the spec says.
 
     Raises:
-        SpecError: the model cannot be built.
+        SpecError: the model cannot be built, or not be trained on this machine as the spec says.
         DataError: a part of the data cannot be read.
         CheckpointError: the pretrained or resume checkpoint does not fit.
     """
+    join_group()
+    resume = find_resume_file(spec)
+    spec = settle_seed(spec, resume)
     train, results_dir = spec.train, Path(spec.results_dir)
     loader = training_loader(spec)
     torch.manual_seed(train.seed)
     model = build_model(spec)
-    resume = _resume_file(spec)
-    if train.pretrained_checkpoint and resume is None:
-        report = checkpoints.load_weights(model, Path(train.pretrained_checkpoint), min_matched=0.5)
-        _log.info("pretrained weights: %s", report)
-    steps = _count_steps(loader)
+    model.freezes_norm = train.freeze_norm
+    started_from = load_start_weights(model, spec) if resume is None else f"resumed from {resume}"
+    steps = math.ceil(len(loader["dataset"]) / (loader["batch_size"] * get_world_size()))
     _raise_norm_momentum(model, train.norm_momentum or min(1.0, 20 / (steps * train.num_epochs)))
-    return DetectorRunner(
+    runner = DetectorRunner(
         model=model,
         work_dir=str(results_dir / "logs"),
         train_dataloader=loader,
@@ -90,14 +111,16 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
             "val_interval": train.validation_interval,
         },
         val_cfg={},
-        val_evaluator=Evaluator([AveragePrecisionMetric(classes=spec.dataset.classes)]),
-        optim_wrapper=_optim_wrapper(spec),
-        param_scheduler=_param_schedulers(spec, steps_per_epoch=steps),
+        val_evaluator=_evaluator(AveragePrecisionMetric(classes=spec.dataset.classes)),
+        optim_wrapper=optim_wrapper(spec),
+        param_scheduler=param_schedulers(spec, steps_per_epoch=steps),
         custom_hooks=_hooks(spec, results_dir),
         load_from=str(resume) if resume else None,
         resume=resume is not None,
         **_environment(spec),
     )
+    runner.started_from = started_from
+    return runner
 
 
 def build_tester(spec: ExperimentSpec, checkpoint: Path, metric: BaseMetric) -> DetectorRunner:
@@ -112,26 +135,63 @@ def build_tester(spec: ExperimentSpec, checkpoint: Path, metric: BaseMetric) -> 
         CheckpointError: missing, unsafe, or of another model than the spec's.
         DataError: the part of the data set cannot be read.
     """
+    join_group()
     model = build_model(spec)
-    checkpoints.load_weights(model, checkpoint)
+    load_weights(model, checkpoint, classes=spec.dataset.classes)
     return DetectorRunner(
         model=model,
         work_dir=str(Path(spec.results_dir) / "logs"),
         test_dataloader=evaluation_loader(spec, spec.dataset.test_dataset),
         test_cfg={},
-        test_evaluator=Evaluator([metric]),
+        test_evaluator=_evaluator(metric),
         **_environment(spec),
     )
 
 
-def _hooks(spec: ExperimentSpec, results_dir: Path) -> list[Any]:
+def _resumable(path: Path, *, schedulers: int) -> dict[str, Any]:
+    state = checkpoints.load(path)
+    missing = [key for key in ("meta", "state_dict", "optimizer", "param_schedulers") if key not in state]
+    if missing:
+        raise CheckpointError(
+            f"cannot resume: the file has no {', '.join(missing)}",
+            where=str(path),
+            hint="use train.pretrained_checkpoint to start from weights alone",
+        )
+    if (found := len(state["param_schedulers"])) != schedulers:
+        raise CheckpointError(
+            f"cannot resume: the file has {found} schedules, the spec {schedulers}",
+            where=str(path),
+            hint="resume with the train.schedule and train.num_epochs of the checkpoint",
+        )
+    return state
+
+
+def _evaluator(metric: BaseMetric) -> Evaluator:
+    metric.collect_device = "gpu"  # by the process group; "cpu" means a folder that nodes must share
+    return Evaluator([metric])
+
+
+def _hooks(spec: ExperimentSpec, results_dir: Path) -> list[Hook]:
+    train = spec.train
     progress = ProgressHook(
         results_dir,
         checkpoint_interval=spec.train.checkpoint_interval,
         spec_text=yaml.safe_dump(asdict(spec), sort_keys=False),
         classes=spec.dataset.classes,
     )
-    return [RandomnessHook(spec.train.seed), SentinelHook(), progress]
+    hooks: list[Hook] = [
+        RandomnessHook(train.seed),
+        SentinelHook(results_dir, train.sentinel),
+        NormHook(),
+        progress,
+    ]
+    if train.accumulation > 1:
+        hooks.append(AccumulationHook())
+    if train.ema_momentum is not None:
+        hooks.append(EMAHook(momentum=train.ema_momentum))
+    if train.memory_probe:
+        hooks.append(MemoryProbeHook(results_dir))
+    return hooks
 
 
 def _environment(spec: ExperimentSpec) -> dict[str, Any]:
@@ -145,45 +205,9 @@ def _environment(spec: ExperimentSpec) -> dict[str, Any]:
         "env_cfg": {"cudnn_benchmark": spec.train.cudnn.benchmark},
         "launcher": "pytorch" if "LOCAL_RANK" in os.environ else "none",
         "default_scope": "mmdet3d",
+        "cfg": parallel_config(spec),
         "visualizer": None,
     }
-
-
-def _optim_wrapper(spec: ExperimentSpec) -> dict[str, Any]:
-    optimizer, clip = spec.train.optimizer, spec.train.optimizer.clip_grad
-    return {
-        "type": optimizer.wrapper_type,
-        "optimizer": {
-            "type": optimizer.type,
-            "lr": optimizer.lr,
-            "weight_decay": optimizer.weight_decay,
-            "betas": list(optimizer.betas),
-        },
-        "clip_grad": {"max_norm": clip.max_norm, "norm_type": clip.norm_type},
-        "accumulative_counts": spec.train.accumulation,
-    }
-
-
-def _param_schedulers(spec: ExperimentSpec, *, steps_per_epoch: int) -> list[dict[str, Any]]:
-    """The spec's schedulers without those that end before the first step, as a short warm-up may."""
-    entries = [dict(entry) for entry in spec.train.lr_scheduler or ()]
-    per_unit = [steps_per_epoch if entry.get("convert_to_iter_based") else 1 for entry in entries]
-    return [
-        entry
-        for entry, steps in zip(entries, per_unit, strict=True)
-        if "end" not in entry or int(entry["end"] * steps) > int(entry.get("begin", 0) * steps)
-    ]
-
-
-def _count_steps(loader: dict[str, Any]) -> int:
-    return math.ceil(len(loader["dataset"]) / (loader["batch_size"] * int(os.environ.get("WORLD_SIZE", "1"))))
-
-
-def _resume_file(spec: ExperimentSpec) -> Path | None:
-    """The checkpoint to go on from: the one named, else, when asked to resume, the newest of the results."""
-    if spec.train.resume_training_checkpoint_path:
-        return Path(spec.train.resume_training_checkpoint_path)
-    return checkpoints.latest(Path(spec.results_dir) / "checkpoints") if spec.train.resume else None
 
 
 def _raise_norm_momentum(model: nn.Module, least: float) -> None:

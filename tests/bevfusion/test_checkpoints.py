@@ -6,9 +6,9 @@ import pytest
 pytestmark = pytest.mark.torch
 
 import torch  # noqa: E402
-from torch import nn  # noqa: E402
 
 from bevfusion import checkpoints  # noqa: E402
+from bevfusion.encryption import KEY_VARIABLE  # noqa: E402
 from bevfusion.errors import CheckpointError  # noqa: E402
 
 
@@ -68,18 +68,45 @@ def test_what_mmengine_logs_into_its_checkpoints_can_be_read(tmp_path):
     assert loaded["message_hub"]["log_scalars"]["loss"].mean() == 1.5
 
 
-def test_weights_that_fit_are_copied_and_the_rest_is_named(tmp_path):
+@pytest.fixture
+def key(monkeypatch):
+    """Sets the key of this process."""
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    return lambda passphrase: monkeypatch.setenv(KEY_VARIABLE, passphrase)
+
+
+def test_with_a_key_a_checkpoint_is_sealed_under_the_same_name(tmp_path, key):
+    path = checkpoints.checkpoint_path(tmp_path, 3)
+    key("secret")
+    checkpoints.save({"meta": {"classes": ["person"]}, "weight": torch.ones(4)}, path)
+    assert path.read_bytes()[:8] == b"BEVFENC1"
+    assert b"person" not in path.read_bytes()
+    assert checkpoints.latest(tmp_path / "checkpoints") == path
+    assert checkpoints.load(path)["weight"].tolist() == [1.0] * 4
+
+
+def test_a_plain_checkpoint_is_read_with_a_key_as_well(tmp_path, key):
+    checkpoints.save({"value": 1}, tmp_path / "epoch_1.pth")
+    key("secret")
+    assert checkpoints.load(tmp_path / "epoch_1.pth") == {"value": 1}
+
+
+def test_a_sealed_checkpoint_needs_its_key(tmp_path, key, monkeypatch):
     path = tmp_path / "epoch_1.pth"
-    torch.save({"state_dict": {"0.weight": torch.ones(2, 2), "head.weight": torch.ones(3)}}, path)
-    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
-    report = checkpoints.load_weights(model, path, min_matched=0.2)
-    assert model[0].weight.tolist() == [[1.0, 1.0], [1.0, 1.0]]
-    assert (
-        str(report) == "1/4 tensors matched, 3 new: 0.bias.*, 1.bias.*, 1.weight.*, 1 unused: head.weight.*"
-    )
+    key("secret")
+    checkpoints.save({"value": 1}, path)
+    key("another")
+    with pytest.raises(CheckpointError, match=r"epoch_1\.pth: cannot be decrypted: the key does not open"):
+        checkpoints.load(path)
+    monkeypatch.delenv(KEY_VARIABLE)
+    with pytest.raises(CheckpointError, match=r"encrypted, and there is no key\n.*BEVFUSION_ENCRYPTION_KEY"):
+        checkpoints.load(path)
 
 
-def test_weights_of_another_model_are_refused_with_the_share_that_fits(tmp_path):
-    torch.save({"0.weight": torch.ones(2, 2)}, tmp_path / "epoch_1.pth")
-    with pytest.raises(CheckpointError, match=r"1/2 tensors matched.*\n.*at least 100% must match"):
-        checkpoints.load_weights(nn.Sequential(nn.Linear(2, 2)), tmp_path / "epoch_1.pth")
+def test_a_sealed_checkpoint_runs_no_code_either(tmp_path, key):
+    trace, path = tmp_path / "trace", tmp_path / "epoch_1.pth"
+    key("secret")
+    checkpoints.save({"state_dict": Intruder(trace)}, path)
+    with pytest.raises(CheckpointError, match="not a checkpoint that can be loaded safely"):
+        checkpoints.load(path)
+    assert not trace.exists()

@@ -141,11 +141,13 @@ def test_check_prints_one_document_and_ends_with_2_for_a_wrong_spec(run, spec):
 
 
 def test_check_ends_with_3_for_data_that_are_not_there(run, spec):
-    code, out, _ = run("check", "-e", spec, "--json", "dataset.root_dir=/nowhere", "encryption_key=k")
+    code, out, _ = run(
+        "check", "-e", spec, "--json", "dataset.root_dir=/nowhere", "train.validation_interval=11"
+    )
     document = json.loads(out)
     assert code == 3
     assert any("dataset_convert" in error["hint"] for error in document["errors"])
-    assert document["warnings"][0]["where"] == "encryption_key"
+    assert document["warnings"][0]["where"] == "train.validation_interval"
 
 
 def test_check_without_json_tells_people(run, spec):

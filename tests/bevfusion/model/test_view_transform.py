@@ -146,3 +146,11 @@ def test_feature_map_of_another_size_names_both_sizes() -> None:
     with pytest.raises(SpecError, match=r"features are 8 × 17, the view transform expects 9 × 17") as caught:
         lss()(torch.zeros(1, 1, 3, 8, 17), [], rig())
     assert caught.value.faults[0].where == "model.view_transform.feature_size"
+
+
+def test_geometry_stays_that_of_the_spec_when_weights_of_another_are_loaded() -> None:
+    ours, theirs = lss(), lss(xbound=[-4, 4, 1], dbound=[2, 9, 1])
+    ours.load_state_dict(theirs.state_dict())
+    assert ours.bx.tolist() == [0.5, -3.5, 0.0]
+    assert ours.frustum[:, 0, 0, 2].tolist() == list(range(1, 8))
+    assert torch.equal(ours.depthnet.weight, theirs.depthnet.weight)

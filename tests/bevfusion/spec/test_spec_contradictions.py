@@ -141,7 +141,13 @@ from bevfusion.errors import SpecError
             "self_attn_cfg.num_heads",
             ["7 heads", "hidden_channel 128"],
         ),
-        ("model: {bbox_head: {nms_type: circle}}", "model.bbox_head.nms_type", ["'circle' is not supported"]),
+        ("model: {bbox_head: {nms_thr: 0.3}}", "model.bbox_head.nms_thr", ["0.3 has no meaning"]),
+        (
+            "model: {bbox_head: {nms_type: soft}}",
+            "model.bbox_head.nms_type",
+            ["'soft'", "'circle', 'rotate'"],
+        ),
+        ("encryption_key: secret", "encryption_key", ["environment variable BEVFUSION_ENCRYPTION_KEY"]),
         (
             "model: {bbox_head: {bbox_coder: {type: TransFusionBBoxCoder, code_size: 12}}}",
             "bbox_coder.code_size",
@@ -208,7 +214,6 @@ def test_deriving_twice_changes_nothing(load):
 @pytest.mark.parametrize(
     ("override", "where", "words"),
     [
-        ("encryption_key=secret", "encryption_key", "unencrypted"),
         ("train.validation_interval=11", "train.validation_interval", "within 10 epochs"),
         ("dataset.val_dataset.ann_file=a.pkl", "dataset.test_dataset.ann_file", "same frames"),
     ],

@@ -1,0 +1,74 @@
+"""Finds out within seconds whether a training has the memory it needs."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from bevfusion.data.infos import locate
+from bevfusion.status import Phase, StatusWriter
+
+__all__ = ["MemoryProbeHook"]
+
+_STEPS = 2  # the second one has the optimizer's moments in memory
+
+
+class MemoryProbeHook(Hook):
+    """Takes two whole steps on the frames with the most points, then puts everything back.
+
+    Running out of memory ends the job here, as it would later; else the peak goes into log and status.
+
+    Args:
+        results_dir: the trial folder.
+    """
+
+    def __init__(self, results_dir: Path) -> None:
+        self._status_file = results_dir / "status.json"
+
+    def before_run(self, runner: Runner) -> None:
+        """Probe; weights, optimizer and loss scale come out as they went in."""
+        wrapper = runner.optim_wrapper
+        weights = {name: value.to("cpu", copy=True) for name, value in runner.model.state_dict().items()}
+        updates = copy.deepcopy(wrapper.state_dict())
+        batch = _largest_batch(runner.train_dataloader)
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        runner.model.train()
+        for _ in range(_STEPS):
+            wrapper.initialize_count_status(runner.model, 0, 1)  # each step an update, also with accumulation
+            runner.model.train_step(batch, optim_wrapper=wrapper)
+        runner.model.load_state_dict(weights)
+        wrapper.load_state_dict(updates)
+        wrapper.zero_grad()
+        wrapper.grad_norm = None
+        peak, total = (size_bytes / 2**30 for size_bytes in _peak_and_total_bytes())
+        message = f"memory probe: {peak:.1f} of {total:.1f} GiB at the largest frames"
+        if is_main_process():
+            logging.getLogger(__name__).info("%s", message)
+            StatusWriter(self._status_file).write(Phase.RUNNING, message)
+
+
+def _largest_batch(loader: DataLoader) -> Any:
+    """The frames with the largest point files; fewer frames than a batch are repeated."""
+    dataset: Any = loader.dataset
+    files = [locate(dataset.points_dir, frame.lidar_path) for frame in dataset.infos.frames]
+    order = sorted(range(len(files)), key=lambda index: -files[index].stat().st_size)
+    return loader.collate_fn([dataset[order[place % len(order)]] for place in range(loader.batch_size or 1)])
+
+
+def _peak_and_total_bytes() -> tuple[int, int]:
+    """Most memory in use so far and all there is: of the GPU, else of this process and its machine."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_reserved(), torch.cuda.get_device_properties().total_memory
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_kib * 1024, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,64 @@
+"""What a training begins with: a checkpoint to go on from, or weights and a seed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from mmengine.dist import sync_random_seed
+from torch import nn
+
+from bevfusion import checkpoints
+from bevfusion.model.weight_names import name_swin
+from bevfusion.spec import ExperimentSpec
+from bevfusion.weights import load_weights
+
+__all__ = ["find_resume_file", "load_start_weights", "settle_seed"]
+
+_log = logging.getLogger(__name__)
+
+
+def find_resume_file(spec: ExperimentSpec) -> Path | None:
+    """The checkpoint to go on from: the one named, else, when asked to resume, the newest of the results."""
+    if spec.train.resume_training_checkpoint_path:
+        return Path(spec.train.resume_training_checkpoint_path)
+    return checkpoints.latest(Path(spec.results_dir) / "checkpoints") if spec.train.resume else None
+
+
+def settle_seed(spec: ExperimentSpec, resume: Path | None) -> ExperimentSpec:
+    """The spec with a seed that all processes share, when it asks for a new one each time.
+
+    Args:
+        spec: a seed that is not negative stays.
+        resume: checkpoint to go on from, whose seed is kept.
+    """
+    if spec.train.seed >= 0:
+        return spec
+    known = checkpoints.load(resume).get("meta", {}).get("seed") if resume else None
+    return replace(spec, train=replace(spec.train, seed=sync_random_seed() if known is None else known))
+
+
+def load_start_weights(model: nn.Module, spec: ExperimentSpec) -> str:
+    """Put pretrained weights into a fresh model: those of the image backbone, then those of the whole.
+
+    Args:
+        model: the detector.
+        spec: names the files.
+
+    Returns:
+        What was loaded and what fitted, for people.
+
+    Raises:
+        CheckpointError: a file is unreadable, or less of it fits than ``train.pretrained_min_matched``.
+    """
+    least, told = spec.train.pretrained_min_matched, []
+    backbone = spec.model.img_backbone.init_cfg.checkpoint
+    if backbone and spec.input_modality.use_camera:
+        report = load_weights(model.img_backbone, Path(backbone), min_matched=least, rename=name_swin)
+        told.append(f"image backbone from {backbone}: {report}")
+    if whole := spec.train.pretrained_checkpoint:
+        told.append(f"model from {whole}: {load_weights(model, Path(whole), min_matched=least)}")
+    for text in told:
+        _log.info("%s", text)
+    return "; ".join(told)
