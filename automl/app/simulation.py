@@ -1,0 +1,69 @@
+"""``automl plan --simulate``: the planned study on a cluster that is not there, by each algorithm in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from automl.app.strategy import make_strategy
+from automl.errors import UsageError
+from automl.planning import Plan, make_plan
+from automl.planning.sizing import AlgorithmChoice
+from automl.request import RunRequest
+from automl.simulation import ClusterShape, Landscape, SimulatedStudy, TrialTimes, measure_times, simulate
+
+__all__ = ["SimulationRequest", "simulate_plan"]
+
+_JOINED = "auto"
+
+
+@dataclass(frozen=True)
+class SimulationRequest:
+    """What to simulate a plan on.
+
+    Attributes:
+        shape: the cluster.
+        algorithms: by name; none means the planned one.
+        epoch_s: seconds an epoch; None takes the median of past studies.
+        startup_s: seconds from resources to the first step; None likewise.
+    """
+
+    shape: ClusterShape
+    algorithms: Sequence[str] = ()
+    epoch_s: float | None = None
+    startup_s: float | None = None
+
+
+def simulate_plan(request: RunRequest, wanted: SimulationRequest) -> Iterator[tuple[str, SimulatedStudy]]:
+    """Algorithm and what the study would take by it, one after another.
+
+    The landscape is made up, so only what an algorithm costs can be compared, not what it finds on real data.
+
+    Raises:
+        UsageError: no study is planned, a trial does not fit, or nothing says how long an epoch takes.
+        AutomlError: the plan cannot be made.
+    """
+    plan = make_plan(replace(request, ray_address=request.ray_address or _JOINED))
+    search = plan.search
+    if search is None:
+        raise UsageError("only a study can be simulated", where="--simulate", hint="turn the policy on")
+    times = _times(plan, wanted)
+    slots = min(wanted.shape.slots(plan.resources), request.max_concurrent or wanted.shape.gpus)
+    landscape = Landscape(search.space, search.metric, search.seed)
+    for name in wanted.algorithms or (search.algorithm.name,):
+        chosen = replace(search, algorithm=AlgorithmChoice(name, "simulated"), concurrent=slots)
+        yield name, simulate(make_strategy(chosen), landscape, times, slots=slots, budget=search.budget)
+
+
+def _times(plan: Plan, wanted: SimulationRequest) -> TrialTimes:
+    """What was said; what was not said, as past studies of the model took."""
+    if wanted.epoch_s is not None:
+        return TrialTimes(wanted.startup_s or 0.0, wanted.epoch_s)
+    measured = measure_times(plan.request.results_dir, plan.skill.name)
+    if measured is None:
+        raise UsageError(
+            f"no past study of {plan.skill.name} says how long an epoch takes",
+            where=f"{plan.request.results_dir}",
+            hint="say it: --epoch-seconds 300 --startup-seconds 30",
+        )
+    return measured if wanted.startup_s is None else replace(measured, startup_s=wanted.startup_s)
