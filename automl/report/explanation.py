@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from automl.report.standings import changes_from
 from automl.report.wording import CAUSES, REMEDIES, count, duration, shorten, value_text
 from automl.study.events import TrialQueued, read_events
 from automl.study.state import DEFAULT_TRIAL, StudyState
@@ -68,15 +68,6 @@ def explain_trial(
         compared=_compared(record, state),
         look_at=_look_at(folder, record),
     )
-
-
-def changes_from(default: Params, params: Params) -> Mapping[str, tuple[Any, Any]]:
-    """Parameters whose value is not the default's: name to default and own value."""
-    return {
-        name: (default.get(name), value)
-        for name, value in params.items()
-        if name not in default or default[name] != value
-    }
 
 
 def _tried(record: TrialRecord, default: Params) -> str:

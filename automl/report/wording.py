@@ -33,6 +33,7 @@ CAUSES: Mapping[Cause, str] = MappingProxyType(
         Cause.DIVERGED: "its loss became infinite or not a number",
         Cause.NO_METRIC: "it never reported the metric",
         Cause.INFRASTRUCTURE: "the machine or a signal ended it",
+        Cause.TIMEOUT: "it said nothing for too long",
         Cause.DEFECT: "the trainer broke",
         Cause.BUDGET: "the budget was spent",
         Cause.USER: "the user stopped it",
@@ -48,6 +49,7 @@ REMEDIES: Mapping[Cause, str] = MappingProxyType(
         Cause.DIVERGED: "lower the upper end of the learning rate with --param, or clip gradients",
         Cause.NO_METRIC: "validate within the epochs of a trial: its validation interval is too long",
         Cause.INFRASTRUCTURE: "see memory and disk with `automl doctor`, then `automl resume`",
+        Cause.TIMEOUT: "see in its log where it stood; a data set on a slow disk may need more time",
         Cause.DEFECT: "the last lines of the log name the place",
     }
 )

@@ -55,7 +55,7 @@ def write_study(
     )  # fmt: skip
     folder.write_sheet(sheet, asked or {})
     times = iter(range(10**6))
-    clock = patch("automl.study.events.time.time", lambda: 1e9 + step_s * next(times))
+    clock = patch("automl.study.clock.SteadyClock.now", lambda _: 1e9 + step_s * next(times))
     with clock, EventLog(folder.events) as log:
         for event in (StudyStarted(1, 0), *events):
             log.append(event)

@@ -1,0 +1,157 @@
+"""The page: what each section shows, put into one self-contained HTML file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from automl import __version__
+from automl.report.command_line import command_of
+from automl.report.costs import list_costs, list_failures
+from automl.report.diagnosis import list_classes, list_conditions
+from automl.report.figures import list_figures, tabulate_precision
+from automl.report.influence import rank_influences
+from automl.report.material import Evaluation, Material, read_material
+from automl.report.pictures import pair_pictures
+from automl.report.provenance import list_provenance
+from automl.report.search_story import draw_curves, draw_history, draw_slices, draw_spans
+from automl.report.standings import list_standings
+from automl.report.verdict import tell_verdict
+from automl.report.wording import value_text
+from automl.study.state import DEFAULT_TRIAL
+from automl.study.store import StudyFolder
+from automl.trials.folder import write_atomically
+
+__all__ = ["render_report", "write_report"]
+
+_SECTIONS = (
+    ("verdict", "Verdict", None),
+    ("leaderboard", "Leaderboard", None),
+    ("mattered", "What mattered", "influences"),
+    ("search", "How the search went", "history"),
+    ("test", "Test part", "figures"),
+    ("detections", "Detections", "pairs"),
+    ("diagnosis", "Why it scores so", "classes"),
+    ("cost", "Cost", None),
+    ("failures", "Failures", None),
+    ("reproduce", "How to reproduce", None),
+)
+_MOST_SLICES = 6
+_NONE = "–"
+
+
+def write_report(folder: StudyFolder) -> Path:
+    """Write ``report.html`` of a study, finished or not; the path of the file.
+
+    Raises:
+        StudyError: ``study.json`` or the events are missing or damaged.
+    """
+    path = folder.root / "report.html"
+    write_atomically(path, render_report(read_material(folder)))
+    return path
+
+
+def render_report(material: Material) -> str:
+    """The page as text: one file, no script, nothing from the network."""
+    context = {**_headings(material), **_search(material), **_test_part(material)}
+    context |= _records(material)
+    sections = [(anchor, title) for anchor, title, needs in _SECTIONS if needs is None or context[needs]]
+    return _template().render(context, sections=sections)
+
+
+def _headings(material: Material) -> dict[str, Any]:
+    sheet, began = material.sheet, material.state.started_at
+    return {
+        "css": Markup(resources.files("automl.report").joinpath("templates/report.css").read_text("utf-8")),  # noqa: S704 - ours
+        "version": __version__,
+        "study_id": sheet.study_id,
+        "model": sheet.model,
+        "metric": sheet.metric.name,
+        "direction": "more is better" if sheet.metric.direction.sign > 0 else "less is better",
+        "state": material.summary["state"],
+        "began": datetime.fromtimestamp(began).astimezone().strftime("%d %B %Y, %H:%M")
+        if began
+        else "not begun",
+    }
+
+
+def _search(material: Material) -> dict[str, Any]:
+    influences = rank_influences(material) if material.sheet.is_search else None
+    names = list(influences.names[:_MOST_SLICES]) if influences else []
+    reached = max((record.epochs for record in material.state.records.values()), default=0)
+    epochs = range(1, reached + 1)
+    return {
+        "influences": influences,
+        "slices": list(draw_slices(material, names)),
+        "history": draw_history(material),
+        "curves": draw_curves(material),
+        "spans": draw_spans(material),
+        "search_text": _search_text(material),
+        "epochs": list(epochs),
+        "curve_rows": [
+            (
+                record.id,
+                [next((r.value for r in record.reports if r.epoch == epoch), None) for epoch in epochs],
+            )
+            for record in material.state.records.values()
+        ],
+    }
+
+
+def _search_text(material: Material) -> str:
+    algorithm = material.asked.get("plan", {}).get("algorithm", {})
+    if not algorithm:
+        return ""
+    return f"Algorithm: {algorithm['name']} ({algorithm['reason']})."
+
+
+def _test_part(material: Material) -> dict[str, Any]:
+    default, winner = _evaluations(material)
+    numbers = [evaluation.kpi if evaluation else {} for evaluation in (default, winner)]
+    return {
+        "precision": tabulate_precision(*numbers),
+        "figures": list_figures(*numbers),
+        "pairs": pair_pictures(default, winner),
+        "classes": list(list_classes(default, winner)),
+        "conditions": list_conditions(default, winner),
+    }
+
+
+def _evaluations(material: Material) -> tuple[Evaluation | None, Evaluation | None]:
+    winner = material.winner
+    return (
+        material.evaluations.get(DEFAULT_TRIAL),
+        material.evaluations.get(winner.id) if winner and winner.id != DEFAULT_TRIAL else None,
+    )
+
+
+def _records(material: Material) -> dict[str, Any]:
+    request = material.asked.get("request")
+    winner, default = material.winner, material.default
+    names = winner.params if winner else {}
+    return {
+        "answer": tell_verdict(material),
+        "leaderboard": list_standings(material),
+        "costs": list(list_costs(material)),
+        "failures": list(list_failures(material)),
+        "command": command_of(request) if request else None,
+        "provenance": list(list_provenance(material)),
+        "best_params": [
+            (name, value_text(default.params.get(name)) if default else _NONE, value_text(value))
+            for name, value in names.items()
+        ],
+    }
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("automl.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("report.html")

@@ -1,0 +1,91 @@
+"""The answer of a study in figures: default and winner, and how sure one may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from automl.report.material import Material
+
+__all__ = ["Answer", "Side", "tell_verdict"]
+
+_NONE = "–"
+
+
+@dataclass(frozen=True)
+class Side:
+    """Default or winner in numbers.
+
+    Attributes:
+        val: the one training of the search, on the validation frames.
+        test: the same on the test part.
+        fresh_val: mean, spread and every value of its repeats on the validation frames.
+        fresh_test: the same on the test part.
+    """
+
+    name: str
+    val: float | None
+    test: float | None
+    fresh_val: str
+    fresh_test: str
+    is_winner: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the reader sees first.
+
+    Attributes:
+        sides: default and winner; nothing while the study has no verdict.
+        doubts: sentences on how sure that is.
+    """
+
+    statement: str
+    sides: tuple[Side, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether anything was trained again on fresh seeds."""
+        return any(side.fresh_val != _NONE for side in self.sides)
+
+
+def tell_verdict(material: Material) -> Answer:
+    """The study's verdict; where it has none yet, how it stands."""
+    verdict, best = material.summary["verdict"], material.summary["best"]
+    name = material.sheet.metric.name
+    if verdict is None:
+        lead = f"best so far is trial {best['trial']} with {name} {best['value']:.2f}" if best else ""
+        return Answer(f"The study is {material.summary['state']}; {lead or f'nothing has a {name} yet'}.")
+    winner = verdict["winner"]
+    sides = (
+        _side("default spec", verdict["default"], is_winner=False),
+        _side(f"winner, trial {winner['trial']}", winner, is_winner=True),
+    )
+    return Answer(verdict["statement"], sides, tuple(_doubts(verdict, name)))
+
+
+def _side(name: str, measures: Mapping[str, Any], *, is_winner: bool) -> Side:
+    val, test = (_repeats(measures.get(f"fresh_{part}")) for part in ("val", "test"))
+    return Side(name, measures["val"], measures["test"], val, test, is_winner)
+
+
+def _repeats(found: Mapping[str, Any] | None) -> str:
+    """Mean, spread and every value: with few seeds each one counts."""
+    if not found or not found["values"]:
+        return _NONE
+    spread = f" ± {found['spread']:.2f}" if found["spread"] is not None else ""
+    return f"{found['mean']:.2f}{spread} ({', '.join(f'{value:.2f}' for value in found['values'])})"
+
+
+def _doubts(verdict: Mapping[str, Any], name: str) -> Iterator[str]:
+    """How sure the verdict is, in the figures of its statement."""
+    if (interval := verdict.get("interval")) is not None:
+        low, high = interval
+        yield f"The true gain lies between {low:+.2f} and {high:+.2f} {name} with 90 % confidence."
+    if (probability := verdict.get("probability_better")) is not None:
+        yield f"The winner is truly better than the default spec with a probability of {probability:.0%}."
+    if (optimism := verdict.get("optimism")) is not None:
+        frames = "on the frames that chose it than on the test part"
+        yield f"Optimism gap: the winner looked {optimism:+.2f} {name} better {frames}."
