@@ -88,7 +88,7 @@ def find_missing_inputs(action: SkillAction, spec: Spec, unset: Iterable[str] = 
         spec: resolved spec.
         unset: keys that the schema requires and the spec leaves empty.
     """
-    sources = {source.key for source in action.data_sources}
+    sources = {source.key for source in action.data_sources if not source.optional}
     sources |= {key for key, entry in action.inputs.items() if _is_required(entry)}
     empty = {key for key in sources if get_path(spec, key) in (None, "", [], {})} | set(unset)
     parents = {key for function in PARENT_FUNCTIONS for key in action.keys_filled_by(function)}
@@ -124,7 +124,7 @@ def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: P
             values[source.key] = str(found)
         elif spare:
             absent[source.key] = f"there is no {source.file}"
-        else:
+        elif not source.optional:
             missing.append(source)
     if missing:
         raise DataError(_missing_faults(skill, request, root, missing))

@@ -51,11 +51,13 @@ class DataSource:
     Attributes:
         file: name relative to the data root; ``.`` is the root itself.
         fallback: taken when ``file`` is not there, None when ``file`` must be.
+        optional: whether the action can do without, so that the key stays as the spec has it.
     """
 
     key: str
     file: str
     fallback: str | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,12 @@ class _Reader:
             self.fault(place, f"{item!r} is not a data source", "write {key: dotted.spec.key, file: NAME}")
             return DataSource("", "")
         fallback = item.get("fallback")
-        return DataSource(item["key"], item["file"], str(fallback) if fallback else None)
+        return DataSource(
+            item["key"],
+            item["file"],
+            str(fallback) if fallback else None,
+            optional=bool(item.get("optional")),
+        )
 
     def metric(self) -> Metric | None:
         entry = self.mapping(self.info, "metric")

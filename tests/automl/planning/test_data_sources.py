@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,12 @@ def test_parents_that_do_not_settle_it_are_refused_with_what_was_found(skill: Sk
         parent(skill, tmp_path, "../data")
     with pytest.raises(UsageError, match=r"dataset_convert starts from no other job"):
         parent(skill, tmp_path, "two", "dataset_convert")
+
+
+def test_a_source_that_the_action_can_do_without_may_be_missing(skill: Skill, tmp_path: Path) -> None:
+    root = write_data(tmp_path / "data", "frames")
+    train = skill.action("train")
+    free = replace(train, data_sources=tuple(replace(source, optional=True) for source in train.data_sources))
+    binding = bind_data(skill, free, RunRequest(skill_dir=skill.root, data=str(root), results_dir=tmp_path))
+    assert binding.values == {"dataset.root": str(root)}
+    assert find_missing_inputs(replace(free, inputs={}), {}) == []
