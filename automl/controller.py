@@ -47,6 +47,7 @@ from automl.study.spending import Spending
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
 from automl.study.store import StudyFolder, process_start
 from automl.study.summary import summarize
+from automl.study.telling import tell_strategy
 from automl.study.treatments import is_machines_fault, may_retry
 from automl.study.verdict import find_winner, list_to_check, make_verdict
 from automl.trials.folder import TrialFolder
@@ -56,7 +57,7 @@ from automl.types import Cause, Report, Resources, Role, Spec, StudySheet, Trial
 __all__ = ["Ports", "StudyPlan", "run_study"]
 
 _KEPT_BACK_FOR_FINALS = 0.1
-_STOPS = {Decision.CONTINUE: Cause.NONE, Decision.PAUSE: Cause.RUNG, Decision.STOP: Cause.EARLY_STOPPED}
+_STOPS = {Decision.PAUSE: Cause.RUNG, Decision.STOP: Cause.EARLY_STOPPED}
 
 
 @dataclass(frozen=True)
@@ -345,28 +346,9 @@ class _Study:
         self.state.apply(event, at)
         if isinstance(event, TrialPaused | TrialQueued | TrialEnded):
             self._stopping.pop(event.trial, None)
-        if isinstance(event, StudyStarted | StudyEnded):
-            return
-        record = self.state.records[event.trial]
-        if record.role is Role.SEARCH:
-            self._tell_strategy(event, record)
-
-    def _tell_strategy(self, event: Event, record: TrialRecord) -> None:
-        """The strategy hears of the search alone; the finals teach it nothing."""
-        strategy = self._ports.strategy
-        match event:
-            case TrialSuggested():
-                strategy.on_suggested(record)
-            case EpochReported():
-                cause = _STOPS[strategy.on_report(record.id, event.report)]
-                if cause is not Cause.NONE:
-                    self._stopping.setdefault(record.id, cause)
-            case TrialPaused(cause=Cause.RUNG):
-                strategy.on_paused(record)
-            case TrialQueued():
-                strategy.on_queued(record)
-            case TrialEnded():
-                strategy.on_ended(record)
+        decision = tell_strategy(self._ports.strategy, event, self.state)
+        if isinstance(event, EpochReported) and decision in _STOPS:
+            self._stopping.setdefault(event.trial, _STOPS[decision])
 
     def _record(self, event: Event) -> None:
         self._take_in(event, self._log.append(event))
