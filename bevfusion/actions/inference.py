@@ -19,16 +19,20 @@ __all__ = ["run"]
 def run(spec: ExperimentSpec) -> None:
     """Detect in every frame of ``dataset.test_dataset`` with ``inference.checkpoint``.
 
+    Without an info file ``dataset.root_dir`` is a folder of frames, see :mod:`bevfusion.data.frames_folder`.
     Writes the detections, see :func:`bevfusion.actions.predictions.write_detections`; scores under
     ``inference.conf_threshold`` are left out. With ``inference.show`` also ``pictures/<frame>.png``.
 
     Raises:
-        SpecError: no checkpoint is named.
+        SpecError: no checkpoint is named, or the folder cannot be read as it is.
         CheckpointError: it is missing, unsafe, or of another model.
-        DataError: the part of the data set cannot be read.
+        DataError: the part of the data set, or a file of the folder, cannot be read.
     """
     from bevfusion.actions.testing import run_test
+    from bevfusion.data.frames_folder import convert_folder, is_frames_folder
 
+    if is_frames_folder(spec):
+        spec = convert_folder(spec)
     run_test(spec, "inference", partial(_deliver, spec), score_threshold=spec.inference.conf_threshold)
 
 

@@ -128,7 +128,7 @@ def _frame_result(sample: Mapping[str, Any], found: FrameAnnotations) -> FrameRe
     height, width = sample["ori_shape"][:2]
     return FrameResult(
         sample_idx=sample["sample_idx"],
-        name=sample.get("frame_name", Path(sample["lidar_path"]).stem),
+        name=sample["frame_name"],
         image_path=Path(sample["img_path"]),
         size_px=(height, width),
         cam2img=np.asarray(sample["cam2img"][0], dtype=np.float64),

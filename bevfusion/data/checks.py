@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from bevfusion.data.frames_folder import is_frames_folder
 from bevfusion.data.infos import Infos, locate, read_infos
 from bevfusion.data.splits import SplitFiles, convert_hint, split_files
 from bevfusion.errors import DataError, Fault
@@ -53,6 +54,8 @@ def inspect_inputs(spec: ExperimentSpec, action: str) -> Inspection:
             measures its winner there), ``evaluate`` or ``inference`` (test split).
     """
     found = Inspection()
+    if action == "inference" and is_frames_folder(spec):
+        return found  # looked at frame by frame when it is converted
     for name in _PARTS_OF_ACTION[action]:
         is_kept_for_later = action == "train" and name == "test_dataset"
         if is_kept_for_later and not spec.dataset.test_dataset.ann_file:
@@ -100,6 +103,11 @@ def _content_faults(spec: ExperimentSpec, infos: Infos) -> Iterator[Fault]:
     if unknown := [name for name in spec.dataset.classes if name not in infos.classes]:
         message = f"classes {unknown} of dataset.classes are not among {list(infos.classes)}"
         yield Fault(message, where, f"change dataset.classes, or {again}")
+    wanted = spec.dataset.point_cloud_dim
+    if short := [frame for frame in infos.frames if frame.num_features < wanted]:
+        first = short[0]
+        message = f"points of frame {first.name} have {first.num_features} numbers, {wanted} are wanted"
+        yield Fault(message, where, "change dataset.point_cloud_dim, or the point files")
 
 
 def _file_faults(spec: ExperimentSpec, files: SplitFiles, infos: Infos) -> Iterator[Fault]:
@@ -108,12 +116,16 @@ def _file_faults(spec: ExperimentSpec, files: SplitFiles, infos: Infos) -> Itera
         points_dir = infos.points_dir(files.root_dir, files.pts_prefix)
         wanted += [("point file", locate(points_dir, frame.lidar_path)) for frame in infos.frames]
     if spec.input_modality.use_camera:
-        if fault := _camera_fault(infos, files.camera):
-            yield fault
+        try:
+            cameras = files.choose_cameras(infos)
+        except DataError as error:
+            yield from error.faults
             return
         images_dir = files.root_dir / files.img_prefix
         wanted += [
-            ("image", locate(images_dir, frame.cameras[files.camera].img_path)) for frame in infos.frames
+            ("image", locate(images_dir, frame.cameras[camera].img_path))
+            for frame in infos.frames
+            for camera in cameras
         ]
     names = cache(_names_in)
     missing = [(kind, path) for kind, path in wanted if path.name not in names(path.parent)]
@@ -125,14 +137,6 @@ def _file_faults(spec: ExperimentSpec, files: SplitFiles, infos: Infos) -> Itera
         yield Fault(
             f"{rest} more of {len(wanted)} files are missing", str(infos.path), "check dataset.root_dir"
         )
-
-
-def _camera_fault(infos: Infos, camera: str) -> Fault | None:
-    for frame in infos.frames:
-        if camera not in frame.cameras:
-            message = f"frame {frame.sample_idx} has no camera {camera}, it has {list(frame.cameras)}"
-            return Fault(message, str(infos.path), "change dataset.default_cam_key")
-    return None
 
 
 def _names_in(folder: Path) -> frozenset[str]:
