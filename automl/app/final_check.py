@@ -15,7 +15,7 @@ from automl.schema.paths import get_path
 from automl.study.store import StudyFolder
 from automl.trials.evaluation import TestPartCheck
 from automl.trials.folder import TrialFolder
-from automl.types import Spec, TrialRecord
+from automl.types import Role, Spec, TrialRecord
 
 __all__ = ["make_final_check"]
 
@@ -34,9 +34,11 @@ def make_final_check(plan: Plan, folder: StudyFolder) -> FinalCheck | None:
         trained = read_yaml_mapping(folder.trial(record.id).spec, SpecError)
         spec = _inherit(template, trained) if template else trained
         model_keys = evaluate.keys_filled_by("parent_model")
-        return put_values(
-            spec, {evaluate.keys.results_dir: str(out.root), **dict.fromkeys(model_keys, str(checkpoint))}
-        )
+        own = {
+            evaluate.keys.results_dir: str(out.root),
+            evaluate.keys.present_in(spec).diagnosis: record.role is Role.SEARCH,
+        }
+        return put_values(spec, {**own, **dict.fromkeys(model_keys, str(checkpoint))})
 
     return TestPartCheck(
         root=folder.final_check,

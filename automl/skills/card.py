@@ -20,7 +20,11 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class SpecKeys:
-    """Dotted places of the values that the platform itself sets; None where the trainer has no such key."""
+    """Dotted places of the values that the platform itself sets; None where the trainer has no such key.
+
+    Attributes:
+        diagnosis: switch of an evaluation that also says why, with pictures; on for default and winner.
+    """
 
     epochs: str | None = None
     validation_interval: str | None = None
@@ -31,6 +35,7 @@ class SpecKeys:
     results_dir: str | None = None
     gpus: str | None = None
     nodes: str | None = None
+    diagnosis: str | None = None
 
     def present_in(self, spec: Mapping[str, Any]) -> SpecKeys:
         """The same without keys that the spec does not have."""

@@ -84,9 +84,11 @@ def _diagnose(spec: ExperimentSpec, tested: Tested, traced: dict[str, Curve]) ->
 
 
 def _draw_frames(tested: Tested, judgements: dict[str, Judgement], folder: Path, *, each: int) -> None:
-    from bevfusion.pictures import draw_scene, judged_scene, rank_frames
+    from bevfusion.pictures import draw_scene, judged_scene, rank_frames, sample_frames
 
-    for kind, chosen in rank_frames([*judgements.values()], frames=len(tested.frames), each=each).items():
+    judged = [*judgements.values()]
+    frames = rank_frames(judged, frames=len(tested.frames), each=each)
+    for kind, chosen in {**frames, "sample": sample_frames(judged, each=each)}.items():
         for place, index in enumerate(chosen, 1):
             frame = tested.frames[index]
             title = f"{kind} {place}: frame {frame.name}"

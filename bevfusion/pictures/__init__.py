@@ -1,7 +1,7 @@
 """Draws frames and figures into PNG files; no display is needed."""
 
 from bevfusion.pictures.charts import draw_curves, draw_diagnosis
-from bevfusion.pictures.judged import judged_scene, rank_frames, unlabelled_scene
+from bevfusion.pictures.judged import judged_scene, rank_frames, sample_frames, unlabelled_scene
 from bevfusion.pictures.scene import Scene, draw_scene
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "draw_scene",
     "judged_scene",
     "rank_frames",
+    "sample_frames",
     "unlabelled_scene",
 ]

@@ -12,7 +12,7 @@ from bevfusion.diagnosis.frames import FrameResult
 from bevfusion.diagnosis.judgement import Judgement, Verdict
 from bevfusion.pictures.scene import Scene
 
-__all__ = ["judged_scene", "rank_frames", "unlabelled_scene"]
+__all__ = ["judged_scene", "rank_frames", "sample_frames", "unlabelled_scene"]
 
 _KIND_OF_LABEL = {
     Verdict.FOUND: "label",
@@ -62,6 +62,18 @@ def rank_frames(judgements: Sequence[Judgement], *, frames: int, each: int) -> d
     middle = sorted(range(len(order)), key=lambda place: abs(place - (len(order) - 1) / 2))
     between = [order[place] for place in middle if order[place] not in (*best, *worst)]
     return {"best": best, "worst": worst, "median": between[:each]}
+
+
+def sample_frames(judgements: Sequence[Judgement], *, each: int) -> list[int]:
+    """Frames that are the same for every model, so that two of them can be compared picture by picture.
+
+    Args:
+        judgements: one a class; only their labels count.
+        each: how many, evenly spread over those in which anything is labelled.
+    """
+    labelled = np.unique(np.concatenate([judgement.labels.frame for judgement in judgements]))
+    places = (np.arange(each) + 0.5) * len(labelled) / max(each, 1)
+    return sorted({int(labelled[int(place)]) for place in places}) if len(labelled) else []
 
 
 def judged_scene(

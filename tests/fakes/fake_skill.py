@@ -22,7 +22,7 @@ TRAIN = {
     "fail": leaf("string", ""),
     "fail_epoch": leaf("int", 1),
 }
-EVALUATE = {"checkpoint": leaf("string", "")}
+EVALUATE = {"checkpoint": leaf("string", ""), "diagnose": leaf("bool", False)}
 MODEL = {"width": leaf("int", 8, minimum=1, maximum=64)}
 DATASET = {"test_file": leaf("string", "")}
 
@@ -67,6 +67,7 @@ def write_fake_skill(root: Path) -> Path:
             },
             "evaluate": {
                 "command": f"python {FAKES / 'evaluator.py'} -e {{config_path}}",
+                "spec_keys": {"diagnosis": "evaluate.diagnose"},
                 "data_sources": [source],
             },
         },

@@ -9,7 +9,14 @@ from bevfusion.diagnosis.judgement import judge
 from bevfusion.diagnosis.report import diagnose, judge_classes
 from bevfusion.metrics import curves
 from bevfusion.metrics.protocol import protocol_named
-from bevfusion.pictures import draw_curves, draw_diagnosis, draw_scene, judged_scene, rank_frames
+from bevfusion.pictures import (
+    draw_curves,
+    draw_diagnosis,
+    draw_scene,
+    judged_scene,
+    rank_frames,
+    sample_frames,
+)
 from bevfusion.pictures.judged import unlabelled_scene
 from bevfusion.pictures.scene import STYLES
 from tests.bevfusion.metrics.people import Person, frame
@@ -83,6 +90,16 @@ def test_frames_are_ranked_by_f1_then_by_fullness():
     assert rank_frames([judgement], frames=5, each=1) == {"best": [4], "worst": [0], "median": [1]}
     assert rank_frames([judgement], frames=5, each=3) == {"best": [4, 1, 3], "worst": [0], "median": []}
     assert rank_frames([judgement], frames=5, each=0) == {"best": [], "worst": [], "median": []}
+
+
+def test_sampled_frames_depend_on_labels_alone():
+    truth = [frame(), *[frame(Person(0.0))] * 6, frame()]
+    for found in ([frame()] * 8, truth):
+        judgement = judge(truth, found, PERSON, threshold=0.5)
+        assert sample_frames([judgement], each=2) == [2, 5]
+        assert sample_frames([judgement], each=9) == [1, 2, 3, 4, 5, 6]
+        assert sample_frames([judgement], each=0) == []
+    assert sample_frames([judge([frame()], [frame()], PERSON, threshold=0.5)], each=2) == []
 
 
 def test_charts_are_written_for_several_classes_and_for_nothing_found(tmp_path):

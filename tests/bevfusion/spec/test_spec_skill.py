@@ -30,7 +30,7 @@ def test_every_key_the_card_names_exists(action):
     keys = [*entry["inputs"], *entry["outputs"], *INFO["spec_params"][action], *sources]
     keys += [key for key in entry["spec_keys"].values() if key]
     for key in keys:
-        assert node_at(action, key)["type"] in ("string", "int")
+        assert node_at(action, key)["type"] in ("string", "int", "bool")
 
 
 def test_card_states_metric_hardware_and_commands():
