@@ -26,12 +26,13 @@ class TiltedLidarBoxes(BaseInstance3DBoxes):
     Args:
         tensor: (n, 9) numbers.
         box_dim: 9.
+        with_yaw: True; mmdet3d's boxes hand it on when they are copied.
     """
 
     YAW_AXIS = 2
 
-    def __init__(self, tensor: Any, box_dim: int = 9) -> None:
-        super().__init__(tensor, box_dim=box_dim)
+    def __init__(self, tensor: Any, box_dim: int = 9, with_yaw: bool = True) -> None:
+        super().__init__(tensor, box_dim=box_dim, with_yaw=with_yaw)
 
     @property
     def corners(self) -> Tensor:

@@ -68,8 +68,10 @@ class Tao3dLayout:
         """Names of the sequences in the order of the list.
 
         Raises:
-            DataError: a name that is no folder's, or is listed twice.
+            DataError: a name that is no folder's, or is listed twice, or a given list that is not there.
         """
+        if self.sequence_list and not self.sequence_list.is_file():
+            raise DataError("no such file", where=str(self.sequence_list), hint="check sequence_list")
         hint = "write the name of a folder under images"
         return tuple(read_names(self.list_file(split), kind="sequence", hint=hint))
 

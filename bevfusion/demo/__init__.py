@@ -1,4 +1,4 @@
-"""Street scenes with a LiDAR and a camera, made by code: a KITTI-layout data set for trying the detector.
+"""Street scenes with a LiDAR and a camera, made by code: a data set for trying the detector.
 
 Figures of stone and wood stand among the pedestrians. They have a person's body, so the LiDAR alone cannot
 tell them apart; the camera can, because people wear saturated colours.

@@ -56,7 +56,7 @@ def write_kitti(root: Path) -> Path:
 
 def convert(root: Path, out: Path | None = None, **request: Any) -> dict[str, Path]:
     """Convert a KITTI folder in this process; the info file of each split."""
-    asked = ConvertRequest(KittiLayout(root), out or root, **{"workers": 1} | request)
+    asked = ConvertRequest(**{"layout": KittiLayout(root), "output_dir": out or root, "workers": 1} | request)
     return {split: asked.info_path(split) for split in convert_dataset(asked)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ register_mmcv_ops()
 from mmdet3d.structures import LiDARInstance3DBoxes  # noqa: E402
 
 from bevfusion.data.dataset import FusionDataset, ModelView, open_split  # noqa: E402
+from bevfusion.data.kitti import KittiLayout  # noqa: E402
 from bevfusion.data.splits import SplitFiles  # noqa: E402
 from bevfusion.errors import DataError  # noqa: E402
 from bevfusion.geometry.boxes import points_in_boxes  # noqa: E402
@@ -166,3 +168,26 @@ def test_unknown_class_is_refused(files: SplitFiles) -> None:
         DataError, match=r"classes \['car'\] are not in the info file, which has \['person'\]"
     ):
         FusionDataset(files, replace(VIEW, classes=("person", "car")))
+
+
+def test_second_camera_follows_the_first(kitti_root: Path) -> None:
+    shutil.copytree(kitti_root / "training/image_2", kitti_root / "training/image_3")
+    for path in (kitti_root / "training/calib").iterdir():
+        path.write_text(path.read_text() + "P3: 100 0 80 -54 0 100 30 0 0 0 1 0\n")
+    written = convert(kitti_root, layout=KittiLayout(kitti_root, num_views=2))
+    stereo = SplitFiles(written["train"], kitti_root, num_views=2)
+    item = FusionDataset(stereo, VIEW)[0]
+    assert item["inputs"]["img"].shape == (2, 3, 64, 176)
+    sample = item["data_samples"]
+    assert sample.cam2img[:, 0, 3].tolist() == [0, -54]
+    assert sample.img_aug_matrix.shape == sample.cam2lidar.shape == (2, 4, 4)
+    right = FusionDataset(replace(stereo, camera="CAM3", num_views=1), VIEW)[0]["data_samples"]
+    assert right.cam2img[:, 0, 3].tolist() == [-54]
+    assert right.img_path == str(kitti_root / "training/image_3/000000.png")
+
+
+def test_camera_that_is_not_there_is_refused(files: SplitFiles) -> None:
+    with pytest.raises(DataError, match=r"frame 000000 has no camera CAM0, it has \['CAM2'\]"):
+        FusionDataset(replace(files, camera="CAM0"), VIEW)
+    with pytest.raises(DataError, match=r"frame 000000 has \['CAM2'\], 2 cameras are wanted"):
+        FusionDataset(replace(files, num_views=2), VIEW)

@@ -8,7 +8,7 @@ import pytest
 
 from bevfusion.data.checks import check_inputs
 from bevfusion.data.infos import write_infos
-from bevfusion.spec import ExperimentSpec, derive
+from bevfusion.spec import ExperimentSpec
 from tests.bevfusion.data.conftest import convert
 
 
@@ -96,8 +96,15 @@ def test_classes_and_camera_that_the_data_do_not_have(spec: ExperimentSpec) -> N
     assert messages == [
         "made for KittiPersonDataset, but dataset.type is TAO3DDataset",
         "classes ['car'] of dataset.classes are not among ['person']",
-        "frame 3 has no camera CAM3, it has ['CAM2']",
+        "frame 000003 has no camera CAM3, it has ['CAM2']",
     ]
+
+
+def test_cameras_and_numbers_of_a_point_that_the_data_do_not_have(spec: ExperimentSpec) -> None:
+    messages = [fault.message for fault in check_inputs(with_dataset(spec, num_views=2), "evaluate")]
+    assert messages == ["frame 000003 has ['CAM2'], 2 cameras are wanted"]
+    messages = [fault.message for fault in check_inputs(with_dataset(spec, point_cloud_dim=5), "evaluate")]
+    assert messages == ["points of frame 000003 have 4 numbers, 5 are wanted"]
 
 
 def test_split_without_frames(spec: ExperimentSpec, kitti_root: Path) -> None:

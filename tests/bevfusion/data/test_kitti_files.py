@@ -97,7 +97,7 @@ def test_frame_listed_twice_names_both_lines(kitti_root: Path, rewrite) -> None:
 
 def test_frame_with_two_point_files_is_refused(kitti_root: Path) -> None:
     np.save(kitti_root / "training/velodyne/000001.npy", np.ones((2, 4)))
-    with pytest.raises(DataError, match="two point files, 000001.bin and 000001.npy\n  -> keep one"):
+    with pytest.raises(DataError, match=r"two point files, 000001.bin and 000001.npy\n  -> keep one"):
         KittiLayout(kitti_root).list_frames("train")
 
 
@@ -161,7 +161,7 @@ def test_bad_array_is_named(tmp_path: Path, array: np.ndarray, text: str) -> Non
 def test_truncated_array_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "7.npy", np.ones((9, 4)))
     (tmp_path / "7.npy").write_bytes((tmp_path / "7.npy").read_bytes()[:-5])
-    with pytest.raises(DataError, match="7.npy: not an array of numbers"):
+    with pytest.raises(DataError, match=r"7.npy: not an array of numbers"):
         load_points(tmp_path / "7.npy")
 
 

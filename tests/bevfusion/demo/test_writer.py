@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bevfusion.demo import write_dataset
-from bevfusion.demo.writer import plan_sequences
+from bevfusion.demo.sequences import plan_sequences
 from bevfusion.errors import DataError, SpecError
 
 
