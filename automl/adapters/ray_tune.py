@@ -12,6 +12,7 @@ import logging
 import math
 import os
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from ray.tune import Callback, Trainable, TuneError
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
+from automl.adapters.ray_nodes import start_on_nodes
 from automl.errors import EnvironmentUnusableError, TrialError
 from automl.ports import JobFactory, Launch, StudyDriver, TrialFailedError, TrialJob, Wait
 from automl.trials.folder import TrialFolder
@@ -61,10 +63,11 @@ class RayScheduler:
 
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM came; all trials were stopped before.
-            EnvironmentUnusableError: Ray cannot be started or joined.
+            EnvironmentUnusableError: Ray cannot be started or joined, or no trial can ever fit on its nodes.
         """
         feed = _Feed(driver, self._resources.max_concurrent)
         with _cluster(self._resources), deferred_interrupts() as interrupted:
+            _check_fit(self._resources)
             try:
                 self._tune(feed, make_job, interrupted)
             except TuneError:
@@ -77,7 +80,7 @@ class RayScheduler:
     def _tune(self, feed: _Feed, make_job: JobFactory, interrupted: threading.Event) -> None:
         with tempfile.TemporaryDirectory(prefix="automl-tune-") as storage:
             tune.run(
-                tune.with_parameters(_Worker, make_job=make_job),
+                tune.with_parameters(_Worker, make_job=make_job, resources=self._resources),
                 name="study",
                 config={},
                 num_samples=-1,
@@ -95,9 +98,13 @@ class RayScheduler:
 class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
     """Holds one job at a time inside Ray's worker process."""
 
-    def setup(self, config: dict[str, Any], make_job: JobFactory | None = None) -> None:
+    def setup(
+        self, config: dict[str, Any], make_job: JobFactory | None = None, resources: Resources | None = None
+    ) -> None:
         assert make_job is not None
+        assert resources is not None
         self._make_job = make_job
+        self._resources = resources
         self._job: TrialJob | None = None
         self._launch: Launch = config[_LAUNCH]
 
@@ -112,9 +119,21 @@ class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
 
     def _next_report(self) -> Any:
         if self._job is None:
-            if TrialFolder(self._launch.folder).stop_request.exists():
+            folder = TrialFolder(self._launch.folder)
+            if folder.stop_request.exists():
                 return None
-            self._job = self._make_job(self._launch)
+            if not folder.spec.exists():
+                raise TrialError(
+                    f"is not there on the node {socket.gethostname()}",
+                    where=str(folder.spec),
+                    hint="give a --results-dir that all nodes share",
+                )
+            is_alone = self._resources.nodes_per_trial == 1
+            self._job = (
+                self._make_job(self._launch)
+                if is_alone
+                else start_on_nodes(self._make_job, self._launch, self._resources)
+            )
         return self._job.next_report()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -232,6 +251,26 @@ def _placement(resources: Resources) -> tune.PlacementGroupFactory:
         bundle["GPU"] = resources.gpus_per_trial
     strategy = "STRICT_SPREAD" if resources.nodes_per_trial > 1 else "PACK"
     return tune.PlacementGroupFactory([bundle] * resources.nodes_per_trial, strategy=strategy)
+
+
+def _check_fit(resources: Resources) -> None:
+    """Refuse at once what would wait for ever; a cluster that grows by itself may still be too small now."""
+    shapes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fitting = [
+        shape
+        for shape in shapes
+        if shape.get("CPU", 0) >= resources.cpus_per_trial and shape.get("GPU", 0) >= resources.gpus_per_trial
+    ]
+    if len(fitting) >= resources.nodes_per_trial:
+        return
+    largest = max(shapes, key=lambda shape: (shape.get("GPU", 0), shape.get("CPU", 0)))
+    raise EnvironmentUnusableError(
+        f"a trial asks for {resources.nodes_per_trial} node(s) with {resources.gpus_per_trial:g} GPUs and "
+        f"{resources.cpus_per_trial:g} CPUs each; {len(fitting)} of {len(shapes)} nodes have that, "
+        f"the largest has {largest.get('GPU', 0):g} GPUs and {largest.get('CPU', 0):g} CPUs",
+        where="--gpus-per-trial, --cpus-per-trial, --nodes-per-trial",
+        hint="ask for less, or join a larger cluster with --ray-address",
+    )
 
 
 @contextmanager

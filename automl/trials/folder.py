@@ -58,6 +58,10 @@ class TrialFolder:
         """Console of the trainer, for people."""
         return self.root / "train.log"
 
+    def follower_log(self, rank: int) -> Path:
+        """Console of the trainer on a further node."""
+        return self.root / f"train.node{rank}.log"
+
     @property
     def checkpoints(self) -> Path:
         """Where the trainer puts ``epoch_<n>.pth``."""

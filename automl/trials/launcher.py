@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automl.errors import TrialError
+from automl.ports import NodePlace
 from automl.trials import guard
 
 __all__ = ["Command", "TrainerProcess", "trainer_environment"]
@@ -37,18 +38,34 @@ class Command:
     grace_s: float = 10.0
 
 
-def trainer_environment(base: Mapping[str, str], cpus: float) -> dict[str, str]:
+def trainer_environment(
+    base: Mapping[str, str], cpus: float, place: NodePlace | None = None
+) -> dict[str, str]:
     """The environment of a trainer: ours first on the path, threads as many as it was given.
 
     Args:
         base: environment to start from; its ``CUDA_VISIBLE_DEVICES`` is what the scheduler gave.
         cpus: CPUs of the trial. Trainers side by side with a thread per core each fight for the cores, and
             spinning OpenMP threads make that worse by orders of magnitude.
+        place: this node's part in a trial of several nodes, told by the variables of TAO's launchers.
     """
     own_bin = str(Path(sys.executable).parent)
     threads = {"OMP_NUM_THREADS": str(max(1, int(cpus))), "PYTHONUNBUFFERED": "1"}
     path = f"{own_bin}{os.pathsep}{base.get('PATH', os.defpath)}"
-    return {"OMP_WAIT_POLICY": "PASSIVE", **base, **threads, "PATH": path}
+    return {"OMP_WAIT_POLICY": "PASSIVE", **base, **threads, **_meeting(place), "PATH": path}
+
+
+def _meeting(place: NodePlace | None) -> dict[str, str]:
+    if place is None:
+        return {}
+    gpus = {"NUM_GPU_PER_NODE": str(place.gpus)} if place.gpus else {}
+    return {
+        "WORLD_SIZE": str(place.nodes),
+        "NODE_RANK": str(place.rank),
+        "MASTER_ADDR": place.address,
+        "MASTER_PORT": str(place.port),
+        **gpus,
+    }
 
 
 class TrainerProcess:

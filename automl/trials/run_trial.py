@@ -79,12 +79,27 @@ class TrainerRecipe:
         end_leftovers(trial, patience_s=self.grace_s + _MARGIN_S)
         known = StatusReader(trial.status).recover()
         resumed = self._write_resume_spec(trial, max([launch.epochs, *(line.epoch or 0 for line in known)]))
-        spec = trial.resume_spec if resumed else trial.spec
-        argv = tuple(fill_command(self.command, config_path=spec, skill_dir=self.skill_dir))
-        env = {**trainer_environment(os.environ, self.cpus), TRIAL_VARIABLE: str(trial.root)}
-        command = Command(argv, self.skill_dir, trial.log, env, self.grace_s)
+        if not resumed:
+            trial.resume_spec.unlink(missing_ok=True)
+        command = self._command(launch, trial, trial.log)
         unheard = [line for line in known if line.epoch is not None and line.epoch > launch.epochs]
         return TrainerJob(trial, command, self.metric, unheard=unheard, resumed=resumed)
+
+    def follow(self, launch: Launch) -> TrainerProcess:
+        """Start the trainer on a further node, with a log of its own; only node 0 reports.
+
+        Raises:
+            TrialError: working directory or log cannot be used.
+        """
+        assert launch.place is not None
+        trial = TrialFolder(launch.folder.resolve())
+        return TrainerProcess(self._command(launch, trial, trial.follower_log(launch.place.rank)))
+
+    def _command(self, launch: Launch, trial: TrialFolder, log: Path) -> Command:
+        spec = trial.resume_spec if trial.resume_spec.exists() else trial.spec
+        argv = tuple(fill_command(self.command, config_path=spec, skill_dir=self.skill_dir))
+        env = {**trainer_environment(os.environ, self.cpus, launch.place), TRIAL_VARIABLE: str(trial.root)}
+        return Command(argv, self.skill_dir, log, env, self.grace_s)
 
     def _write_resume_spec(self, trial: TrialFolder, epoch: int) -> Checkpoint | None:
         """Write the spec of a launch that goes on; None when it begins at the first epoch.
