@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "doctor": Command("automl.cli.doctor", "Check this machine, this data, this evaluator."),
         "status": Command("automl.cli.status", "Show one study: state, trials, incumbent."),
         "best": Command("automl.cli.best", "Show the winner: spec, checkpoint, metrics."),
+        "reproduce": Command("automl.cli.reproduce", "Train one trial once more, and compare."),
         "report": Command("automl.cli.report", "Write the study as one HTML page."),
         "why": Command("automl.cli.why", "Explain one trial in a paragraph."),
         "list": Command("automl.cli.list_", "List all studies and jobs."),
