@@ -14,8 +14,10 @@ from automl.types import Cause, Origin, Params, Report, Role, StudySheet, TrialI
 __all__ = [
     "Decision",
     "FinalCheck",
+    "Follower",
     "JobFactory",
     "Launch",
+    "NodePlace",
     "Pacer",
     "Promotion",
     "Proposal",
@@ -57,6 +59,7 @@ class Proposal:
         seed: added to the study's training seed.
         role: what the trial is for.
         reason: why it is worth a trial, in words.
+        source: who proposed it, where the strategy asked somebody; empty for what it derives itself.
     """
 
     params: Params
@@ -64,6 +67,7 @@ class Proposal:
     seed: int = 0
     role: Role = Role.SEARCH
     reason: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,25 @@ class Pacer(Protocol):
 
 
 @dataclass(frozen=True)
+class NodePlace:
+    """One node's part in a trial of several nodes.
+
+    Attributes:
+        rank: of the node; node 0 reports, all others follow it.
+        nodes: of the trial.
+        address: of node 0.
+        port: on node 0, where the processes meet.
+        gpus: of each node; 0 leaves the number of processes to the spec.
+    """
+
+    rank: int
+    nodes: int
+    address: str
+    port: int
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
 class Launch:
     """What a worker needs to start a trial, or to go on with one.
 
@@ -172,11 +195,13 @@ class Launch:
         trial: its id.
         folder: its folder, ``spec.yaml`` written.
         epochs: epochs that the study knows of; what the trainer reported beyond them is reported again.
+        place: this node's part; None when the trial has one node.
     """
 
     trial: TrialId
     folder: Path
     epochs: int = 0
+    place: NodePlace | None = None
 
 
 class TrialJob(Protocol):
@@ -193,6 +218,16 @@ class TrialJob(Protocol):
         """End the trainer's whole process group (SIGTERM, grace, SIGKILL); idempotent."""
 
 
+class Follower(Protocol):
+    """The trainer's processes on a further node of a trial."""
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Exit code, or None when they still run after so many seconds."""
+
+    def stop(self) -> int:
+        """End them; exit code. Idempotent."""
+
+
 class JobFactory(Protocol):
     """Starts the trainer of a prepared trial folder; picklable, since workers on other machines call it."""
 
@@ -201,6 +236,13 @@ class JobFactory(Protocol):
 
         Raises:
             TrialError: it cannot be started.
+        """
+
+    def follow(self, launch: Launch) -> Follower:
+        """Start the processes of a further node, after those of node 0.
+
+        Raises:
+            TrialError: they cannot be started.
         """
 
 
@@ -246,8 +288,8 @@ class FinalCheck(Protocol):
 class Tracker(Protocol):
     """Shows a study to people. A tracker that fails is a warning, never the end of a trial."""
 
-    def study_started(self, sheet: StudySheet) -> None:
-        """The parent run begins."""
+    def study_started(self, sheet: StudySheet, past: Sequence[TrialRecord] = ()) -> None:
+        """A study begins, or goes on with the trials of its past."""
 
     def trial_started(self, record: TrialRecord) -> None:
         """A child run begins."""
