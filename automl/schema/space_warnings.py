@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from automl.schema.limits import NARROWED
 from automl.schema.paths import get_path
-from automl.schema.reasons import OVERRIDDEN
+from automl.schema.selection import OVERRIDDEN
 from automl.schema.ties import tied_values
 from automl.space import SearchSpace
 from automl.types import Spec

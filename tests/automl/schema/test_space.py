@@ -190,7 +190,7 @@ def test_a_default_without_a_scale_cannot_close_an_interval(tmp_path: Path) -> N
     properties = {"a": leaf("bool", True), "x": leaf("int", -1, minimum=-1, maximum=INF)}
     (left_out,) = build(tmp_path, properties, **wish).excluded
     assert left_out.reason == "no finite bounds (-1 to inf), and the default -1 gives no scale"
-    with pytest.raises(SpaceError, match=r"x: has no finite bounds: -1 to inf, and its default -1 gives no"):
+    with pytest.raises(SpaceError, match=r"x: has no finite bounds: -1 to inf, and the default -1 gives no"):
         build(tmp_path, properties, params=["x"], **wish)
     with pytest.raises(SpaceError, match=r"leaves nothing to search \(x: no finite bounds"):
         build(tmp_path, {"x": properties["x"]}, **wish)
