@@ -21,7 +21,7 @@ from bevfusion.data.loading import load_points, read_image_size
 from bevfusion.data.parallel import map_frames
 from bevfusion.errors import DataError, Fault
 from bevfusion.geometry.boxes import points_in_boxes
-from bevfusion.geometry.frames import visible_mask
+from bevfusion.geometry.frames import is_rotation, visible_mask
 from bevfusion.spec.conventions import CONVENTIONS, Convention
 
 __all__ = ["SPLITS", "ConvertRequest", "convert_dataset"]
@@ -270,6 +270,9 @@ def _read_sources(frame: FrameFiles, layout: Layout) -> _Sources:
 def _make_entry(frame: FrameFiles, sources: _Sources, request: ConvertRequest) -> dict[str, Any]:
     """Write the reduced points of a frame and make its entry of ``data_list``."""
     main, (height, width) = sources.calibrations[sources.main], sources.sizes_px[sources.main]
+    if not is_rotation(main.lidar2cam):
+        where, hint = str(frame.calibration), "it is damaged or mirrored; take the frame's original file"
+        raise DataError("from the LiDAR to the camera is no rotation", where=where, hint=hint)
     seen = visible_mask(sources.points[:, :3], main.lidar2img, height_px=height, width_px=width)
     if not seen.any():
         where, hint = str(frame.calibration), "calibration, image and point file do not belong together"
