@@ -34,6 +34,7 @@ class RunRequest:
         time_budget_s: wall time of the study.
         seeds: fresh-seed repeats of each finalist.
         confirm_top: number of finalists.
+        study_id: name of the study; one of that name that was interrupted goes on.
     """
 
     model: str | None = None
@@ -68,6 +69,7 @@ class RunRequest:
     tracking_uri: str | None = None
     experiment: str | None = None
     results_dir: Path = Path("results")
+    study_id: str | None = None
     parent_job_id: str | None = None
     convert_job_id: str | None = None
     warm_start: str | None = None

@@ -68,7 +68,7 @@ class MlflowSink:
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._failures = 0
 
-    def study_started(self, sheet: StudySheet) -> None:
+    def study_started(self, sheet: StudySheet, past: Sequence[TrialRecord] = ()) -> None:  # noqa: ARG002
         """The parent run begins; for a plain training it is the only one."""
         self._thread.start()
         started_at = time.time()
@@ -185,7 +185,8 @@ class _Runs:
             if checkpoint and record.id in self._of_trial:
                 self._client.log_artifact(self._of_trial[record.id], str(checkpoint), "checkpoint")
         best_files = (self._folder.best / "spec.yaml", self._folder.best / "metrics.json")
-        for path in (self._folder.sheet, self._folder.root / "spec.yaml", *best_files):
+        own_files = (self._folder.sheet, *(self._folder.root / name for name in ("spec.yaml", "report.html")))
+        for path in (*own_files, *best_files):
             if path.exists():
                 place = "best" if path in best_files else None
                 self._client.log_artifact(self.parent, str(path), place)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from automl.app.outcome import Outcome
+from automl.app.resume import resume
 from automl.app.run import run
+from automl.app.stop import Stop, stop
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "Stop", "resume", "run", "stop"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from automl.errors import EnvironmentUnusableError
 from automl.planning import Plan
 from automl.schema.paths import get_path, with_path
 from automl.skills import SkillAction
@@ -12,7 +13,7 @@ from automl.trials.folder import TrialFolder
 from automl.trials.run_trial import TrainerRecipe
 from automl.types import Spec, TrialRecord
 
-__all__ = ["make_recipe", "make_trial_spec", "put_values"]
+__all__ = ["make_launchable", "make_recipe", "make_trial_spec", "put_values"]
 
 
 def make_recipe(plan: Plan, action: SkillAction) -> TrainerRecipe:
@@ -26,6 +27,22 @@ def make_recipe(plan: Plan, action: SkillAction) -> TrainerRecipe:
         plan.resources.cpus_per_trial,
         resume_keys=tuple(sorted(resume)),
     )
+
+
+def make_launchable(plan: Plan) -> TrainerRecipe:
+    """How the trainer of a plan is started, once it is known that it can be.
+
+    Raises:
+        EnvironmentUnusableError: its program is not there.
+    """
+    recipe = make_recipe(plan, plan.action)
+    if recipe.find_program() is None:
+        raise EnvironmentUnusableError(
+            f"{recipe.command[0]!r} is not on the path",
+            where=str(plan.skill.root / "references" / "skill_info.yaml"),
+            hint="install the model's own requirements",
+        )
+    return recipe
 
 
 def make_trial_spec(plan: Plan, record: TrialRecord, folder: TrialFolder) -> Spec:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from automl.app.action import run_action
 from automl.app.outcome import Outcome
-from automl.app.recipe import make_recipe
+from automl.app.recipe import make_launchable
+from automl.app.resume import find_named, resume
 from automl.app.training import run_training
-from automl.errors import EnvironmentUnusableError
 from automl.planning import make_plan
 from automl.ports import Tracker
 from automl.request import RunRequest
@@ -31,16 +31,12 @@ def run(request: RunRequest, watchers: Sequence[Tracker] = ()) -> Outcome:
         AutomlError: request, data or machine are not usable, and nothing was started; or a plain run failed.
         KeyboardInterrupt: the user ended it; all trials were stopped and recorded.
     """
+    if request.study_id and (folder := find_named(request)) is not None:
+        return resume(folder, watchers)
     plan = make_plan(request)
     for warning in plan.warnings:
         _LOG.warning("%s", warning)
-    recipe = make_recipe(plan, plan.action)
-    if recipe.find_program() is None:
-        raise EnvironmentUnusableError(
-            f"{recipe.command[0]!r} is not on the path",
-            where=str(plan.skill.root / "references" / "skill_info.yaml"),
-            hint="install the model's own requirements",
-        )
+    recipe = make_launchable(plan)
     if plan.action.name == _TRAIN:
         return run_training(plan, recipe, watchers)
     return run_action(plan, recipe, watchers)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from automl.app.final_check import make_final_check
-from automl.app.outcome import Outcome, error_of
+from automl.app.outcome import Outcome, error_of, resume_command
 from automl.app.recipe import make_trial_spec
 from automl.app.sheet import make_sheet, make_tracker
 from automl.app.stored_plan import store_plan
@@ -15,33 +15,55 @@ from automl.controller import Ports, StudyPlan, run_study
 from automl.errors import ExitCode
 from automl.planning import Plan
 from automl.ports import Scheduler, Tracker
-from automl.study.state import DEFAULT_TRIAL
-from automl.study.store import new_folder
+from automl.report.writer import ReportWriter
+from automl.study.state import DEFAULT_TRIAL, StudyState
+from automl.study.store import StudyFolder, new_folder
 from automl.study.summary import read_summary
 from automl.trials.run_trial import TrainerRecipe
 from automl.types import TrialState
 
-__all__ = ["run_training"]
+__all__ = ["go_on", "run_training", "tell_outcome"]
 
 _TRAIN = "train"
 
 
 def run_training(plan: Plan, recipe: TrainerRecipe, watchers: Sequence[Tracker]) -> Outcome:
     """A study, or a plain training: the same controller with one trial and nothing to search."""
-    folder = new_folder(plan.request.results_dir, "study" if plan.is_study else _TRAIN)
+    kind = "study" if plan.is_study else _TRAIN
+    folder = new_folder(plan.request.results_dir, kind, plan.request.study_id)
     sheet = make_sheet(plan, folder)
     store_plan(folder, sheet, plan)
+    return go_on(plan, recipe, folder, watchers)
+
+
+def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequence[Tracker]) -> Outcome:
+    """Run a study to its end, from wherever its events say that it is.
+
+    Raises:
+        KeyboardInterrupt: the user ended it; its text says how to go on.
+    """
+    sheet = folder.read_sheet()
+    reporters = (ReportWriter(folder),) if sheet.is_search else ()
     ports = Ports(
         strategy=make_strategy(plan.search),
         scheduler=_make_scheduler(plan),
-        trackers=(*watchers, make_tracker(plan)),
+        trackers=(*watchers, *reporters, make_tracker(plan)),
         final_check=make_final_check(plan, folder),
     )
-    state = run_study(StudyPlan(sheet, plan.resources, partial(make_trial_spec, plan), recipe), ports)
+    study = StudyPlan(sheet, plan.resources, partial(make_trial_spec, plan), recipe)
+    try:
+        state = run_study(study, ports)
+    except KeyboardInterrupt as wish:
+        raise KeyboardInterrupt(resume_command(folder)) from wish
     default = state.records.get(DEFAULT_TRIAL)
     if not plan.is_study and default is not None and default.state is TrialState.FAILED:
         raise error_of(default.cause, default.evidence, folder.trial(DEFAULT_TRIAL))
-    is_done = state.incumbent is not None or not plan.is_study
+    return tell_outcome(folder, state)
+
+
+def tell_outcome(folder: StudyFolder, state: StudyState) -> Outcome:
+    """What there is to tell of a study that has ended."""
+    is_done = state.incumbent is not None or not folder.read_sheet().is_search
     return Outcome(read_summary(folder), ExitCode.DONE if is_done else ExitCode.NO_SUCCESS)
 
 

@@ -95,6 +95,7 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "tracking_uri": _text("--tracking-uri", "MLflow store; default inside the results folder.", _TRACK),
     "experiment": _text("--experiment", "MLflow experiment.", _TRACK),
     "results_dir": _path("--results-dir", "Where studies and jobs go (results).", _TRACK),
+    "study_id": _text("--study-id", "Name of the study; an interrupted one of that name goes on.", _TRACK),
     "config": _path("--config", "YAML file with any of these flags; flags win.", _TRACK),
     "as_json": _switch("--json", "One JSON document on stdout, nothing else.", _TRACK),
     "quiet": _switch("--quiet", "Warnings and errors only.", _TRACK),

@@ -25,17 +25,19 @@ class ConsoleProgress:
         self._stream = stream or sys.stderr
         self._started = time.monotonic()
         self._first_started: float | None = None
-        self._ended = 0
+        self._ended = self._ended_before = 0
         self._best: TrialRecord | None = None
         self._default: TrialRecord | None = None
 
-    def study_started(self, sheet: StudySheet) -> None:
-        """Say what begins."""
+    def study_started(self, sheet: StudySheet, past: Sequence[TrialRecord] = ()) -> None:
+        """Say what begins, or what it goes on from."""
         self._sheet = sheet
         budget = sheet.budget
         size = f", {count(budget.trials, 'trial')} of {count(budget.max_epochs, 'epoch')}"
         self._say(f"{sheet.study_id}: {sheet.model}{size if sheet.is_search else ''}")
         self._say(f"results in {sheet.root}")
+        if past:
+            self._take_up(past)
 
     def trial_started(self, record: TrialRecord) -> None:
         """Say which parameters are tried."""
@@ -72,6 +74,18 @@ class ConsoleProgress:
             f"{self._sheet.study_id}: {summary['state']} after {duration(time.monotonic() - self._started)}"
         )
 
+    def _take_up(self, past: Sequence[TrialRecord]) -> None:
+        ended = [record for record in past if record.state.is_final]
+        self._ended_before = self._ended = len(ended)
+        self._default = next((record for record in ended if record.id == "0"), None)
+        for record in ended:
+            if record.is_ranked and self._sheet.metric.is_better(
+                record.value or 0.0, self._best.value if self._best else None
+            ):
+                self._best = record
+        open_ = count(len(past) - len(ended), "trial")
+        self._say(f"goes on: {count(len(ended), 'trial')} ended, {open_} begun{self._standing()}")
+
     def _subject(self, trial: TrialId) -> str:
         return f"trial {trial} " if self._sheet.is_search else ""
 
@@ -91,9 +105,15 @@ class ConsoleProgress:
             parts.append(f"default {self._default.value:.2f}")
         to_go = self._sheet.budget.trials - self._ended
         if to_go > 0:
-            left_s = (time.monotonic() - (self._first_started or self._started)) / self._ended * to_go
-            parts.append(f"{count(to_go, 'trial')} to go, about {duration(left_s)}")
+            parts.append(f"{count(to_go, 'trial')} to go{self._time_to_go(to_go)}")
         return "".join(f" | {part}" for part in parts)
+
+    def _time_to_go(self, trials: int) -> str:
+        ended = self._ended - self._ended_before
+        if not ended:
+            return ""
+        elapsed_s = time.monotonic() - (self._first_started or self._started)
+        return f", about {duration(elapsed_s / ended * trials)}"
 
     def _say(self, text: str) -> None:
         print(f"{datetime.now().astimezone():%H:%M:%S} {text}", file=self._stream, flush=True)

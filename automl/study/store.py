@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,9 +15,11 @@ from automl.errors import EnvironmentUnusableError, StudyError, UsageError
 from automl.trials.folder import TrialFolder, write_atomically
 from automl.types import Budget, Direction, Metric, StudyId, StudySheet, TrialId
 
-__all__ = ["StudyFolder", "find_folder", "list_folders", "new_folder", "process_start"]
+__all__ = ["StudyFolder", "check_name", "find_folder", "list_folders", "new_folder", "process_start"]
 
 _START_FIELD = 19
+_DEAD = "ZX"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -117,19 +120,30 @@ class StudyFolder:
         return found
 
 
-def new_folder(results_dir: Path, kind: str) -> StudyFolder:
-    """Make the folder of a new study or job; its id carries kind, time and four random digits.
+def new_folder(results_dir: Path, kind: str, name: str | None = None) -> StudyFolder:
+    """Make the folder of a new study or job.
+
+    Args:
+        results_dir: where studies and jobs lie.
+        kind: first part of the id, before time and four random digits.
+        name: the whole id, where the user chose one.
 
     Raises:
+        UsageError: the name is none for a folder, or is taken.
         EnvironmentUnusableError: nothing can be written there.
     """
+    if name is not None:
+        check_name(name)
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     while True:
-        root = results_dir.resolve() / f"{kind}-{stamp}-{secrets.token_hex(2)}"
+        root = results_dir.resolve() / (name or f"{kind}-{stamp}-{secrets.token_hex(2)}")
         try:
             root.mkdir(parents=True)
-        except FileExistsError:
-            continue
+        except FileExistsError as error:
+            if name is None:
+                continue
+            if any(root.iterdir()):
+                raise UsageError("is there already and is no study", where=str(root)) from error
         except OSError as error:
             raise EnvironmentUnusableError(
                 f"cannot be written: {error.strerror}",
@@ -137,6 +151,20 @@ def new_folder(results_dir: Path, kind: str) -> StudyFolder:
                 hint="choose another place with --results-dir",
             ) from error
         return StudyFolder(root)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a study's folder, a path above all.
+
+    Raises:
+        UsageError: it is not letters, digits, dots, dashes and underscores.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a study",
+            where="--study-id",
+            hint="use letters, digits, dots, dashes and underscores, a letter or digit first, at most 100",
+        )
 
 
 def list_folders(results_dir: Path) -> list[StudyFolder]:
@@ -168,7 +196,7 @@ def find_folder(results_dir: Path, wanted: str | None = None) -> StudyFolder:
 
 
 def process_start(pid: int) -> int | None:
-    """When a process of this machine started, in clock ticks since boot; None when there is none.
+    """When a process of this machine started, in clock ticks since boot; None when there is none that lives.
 
     A pid alone says nothing: it is given away again after its process ended.
     """
@@ -176,7 +204,7 @@ def process_start(pid: int) -> int | None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[_START_FIELD])
+    return None if fields[0] in _DEAD else int(fields[_START_FIELD])
 
 
 def _created(folder: StudyFolder) -> float:

@@ -1,18 +1,21 @@
+import errno
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fake_ports import ListSearcher, ListStrategy, RecordingTracker, ScriptedJob
 
 from automl.adapters.sequential import SequentialScheduler
 from automl.controller import Ports, StudyPlan, run_study
-from automl.errors import SpecError
-from automl.ports import Decision
+from automl.errors import EnvironmentUnusableError, SpecError, UsageError
+from automl.ports import Decision, JobFactory, Launch, StudyDriver
 from automl.search.paced import PacedSearch
 from automl.search.rungs import SuccessiveHalving
+from automl.study.events import Event, EventLog, TrialPaused, TrialQueued, read_events
 from automl.study.state import StudyState, read_state
 from automl.study.store import StudyFolder, new_folder
 from automl.study.summary import read_summary
@@ -255,3 +258,122 @@ def test_interrupted_study_goes_on_and_ends_like_an_uninterrupted_one(tmp_path: 
 
 def whole_plan(bench: Bench) -> StudyPlan:
     return replace(bench.plan, make_job=ScriptedJob)
+
+
+class Crash(BaseException):
+    """The controller is killed: nothing runs after it, and nothing more is written."""
+
+
+class CrashingLog(EventLog):
+    """Crashes when it should write its n-th event, before or after that is on disk."""
+
+    left: ClassVar[int]
+    is_written: ClassVar[bool]
+
+    def append(self, event: Event) -> float:
+        CrashingLog.left -= 1
+        if CrashingLog.left > 0:
+            return super().append(event)
+        if CrashingLog.left == 0 and self.is_written:
+            super().append(event)
+        raise Crash
+
+
+RUNGS_WITH_A_PROMOTION = (
+    [5.0] * 6, [50.0, 51.0, 52.0, 53.0, 54.0, 55.0], [40.0] * 6, [1.0] * 6, [2.0] * 6, [3.0] * 6,
+    [60.0] * 4 + ["diverged"], [70.0, "once infrastructure", 70.0, 71.0, 72.0, 73.0],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("budget", [{}, {"epochs": 25}])
+@pytest.mark.parametrize("is_written", [False, True])
+def test_killed_at_any_event_a_study_ends_as_if_nothing_had_happened(
+    tmp_path: Path, metric: Metric, monkeypatch: pytest.MonkeyPatch,
+    step: int, is_written: bool, budget: dict[str, int],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+    def make(name: str) -> Bench:
+        return Bench(tmp_path / name, metric, *RUNGS_WITH_A_PROMOTION, **budget)
+
+    def run(bench: Bench) -> StudyState:
+        rungs = SuccessiveHalving(metric, 6, spared=frozenset({TrialId("0")}))
+        return bench.run(strategy=PacedSearch(ListSearcher(bench.strategy.curves), rungs))
+
+    def table(bench: Bench, state: StudyState) -> list[object]:
+        rows = [(r.id, r.state, r.cause, r.value, r.epochs) for r in state.records.values()]
+        return [*rows, [bench.checkpoints(trial) for trial in state.records], state.epochs_total]
+
+    whole = make("whole")
+    expected = table(whole, run(whole))
+    events = list(read_events(whole.folder.events))
+    assert budget or {TrialPaused, TrialQueued} <= {type(event) for _, event in events}
+    for place in range(step, len(events) + 1, step):
+        broken = make(f"broken_{place}")
+        CrashingLog.left, CrashingLog.is_written = place, is_written
+        with monkeypatch.context() as patch:
+            patch.setattr("automl.controller.EventLog", CrashingLog)
+            with pytest.raises(Crash):
+                run(broken)
+        assert table(broken, run(broken)) == expected, f"killed at event {place}: {events[place - 1]}"
+
+
+def test_no_epoch_beyond_the_budget_is_taken_in(tmp_path: Path, metric: Metric) -> None:
+    """Of trials side by side, several may bring an epoch when only one is left."""
+
+    class Greedy:
+        def run(self, driver: StudyDriver, make_job: JobFactory) -> None:
+            launches = [launch for _ in "012" if isinstance(launch := driver.next_trial(), Launch)]
+            jobs = {launch.trial: make_job(launch) for launch in launches}
+            for launch in launches:
+                driver.on_start(launch.trial)
+            asked = {trial: driver.on_report(trial, report) for _ in "012" for trial, job in jobs.items()
+                     if (report := job.next_report())}  # fmt: skip
+            assert set(asked.values()) == {True}
+            for trial in jobs:
+                driver.on_end(trial, None)
+
+    state = Bench(tmp_path, metric, [1.0] * 5, [2.0] * 5, [3.0] * 5, epochs=7).run(scheduler=Greedy())
+    assert (state.epochs_total, [r.epochs for r in state.records.values()]) == (7, [3, 2, 2])
+    assert {r.cause for r in state.records.values()} == {Cause.BUDGET}
+
+
+def test_full_disk_ends_the_study_without_losing_what_was_written(
+    tmp_path: Path, metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, metric, [10.0, 20.0], [30.0, 40.0], [50.0, 60.0])
+    before = os.write
+
+    def write(descriptor: int, data: Any) -> int:
+        if b'"epoch": 2' in bytes(data) and b'"trial": "1"' in bytes(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return before(descriptor, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(EnvironmentUnusableError, match="No space left on device") as caught:
+            bench.run()
+    assert caught.value.exit_code == 3
+    state = bench.run(strategy=ListStrategy(bench.strategy.curves))
+    assert bench.outcomes(state) == [
+        ("succeeded", "", 20.0),
+        ("succeeded", "", 40.0),
+        ("succeeded", "", 60.0),
+    ]
+
+
+def test_two_controllers_never_have_one_study(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0], [20.0])
+    refusals: list[str] = []
+
+    class Rival(ListStrategy):
+        def on_report(self, trial: TrialId, report: Report) -> Decision:
+            with pytest.raises(UsageError) as caught:
+                bench.run()
+            refusals.append(str(caught.value))
+            return Decision.CONTINUE
+
+    state = bench.run(strategy=Rival(bench.strategy.curves))
+    assert (len(refusals), len(state.records)) == (2, 2)
+    assert f"{bench.folder.id} is run by a living controller" in refusals[0]

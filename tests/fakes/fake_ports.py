@@ -110,7 +110,7 @@ class RecordingTracker:
 
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
-    def study_started(self, sheet: StudySheet) -> None:
+    def study_started(self, sheet: StudySheet, past: Sequence[TrialRecord] = ()) -> None:
         self.calls.append(("study_started", sheet.study_id))
 
     def trial_started(self, record: TrialRecord) -> None:

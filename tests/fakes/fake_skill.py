@@ -21,6 +21,7 @@ TRAIN = {
     "epoch_s": leaf("float", 0.0),
     "fail": leaf("string", ""),
     "fail_epoch": leaf("int", 1),
+    "resume": leaf("string", ""),
 }
 EVALUATE = {"checkpoint": leaf("string", ""), "diagnose": leaf("bool", False)}
 MODEL = {"width": leaf("int", 8, minimum=1, maximum=64)}
@@ -72,7 +73,7 @@ def write_fake_skill(root: Path) -> Path:
             },
         },
         "spec_params": {
-            "train": {"results_dir": "output_dir"},
+            "train": {"results_dir": "output_dir", "train.resume": "resume_model"},
             "evaluate": {"results_dir": "output_dir", "evaluate.checkpoint": "parent_model"},
         },
     }

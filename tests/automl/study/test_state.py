@@ -6,11 +6,12 @@ from automl.study.events import (
     StudyStarted,
     TrialEnded,
     TrialPaused,
+    TrialQueued,
     TrialStarted,
     TrialSuggested,
 )
 from automl.study.state import Phase, StudyState
-from automl.types import ALLOWED_MOVES, Cause, Metric, Report, TrialId, TrialState
+from automl.types import ALLOWED_MOVES, Cause, Metric, Origin, Report, Role, TrialId, TrialState
 
 
 def trial(state: StudyState, name: str, values: list[float | None], at: float = 10.0) -> None:
@@ -76,6 +77,26 @@ def test_pause_stops_the_clock_of_the_trial(metric: Metric) -> None:
     state.apply(TrialPaused(TrialId("0")), 14.0)
     record = state.records[TrialId("0")]
     assert (record.state, record.seconds) == (TrialState.PAUSED, 4.0)
+
+
+def test_time_between_two_controllers_belongs_to_nobody(metric: Metric) -> None:
+    state = StudyState(metric)
+    state.apply(StudyStarted(7, 99, "node1"), 8.0)
+    trial(state, "0", [1.0], at=10.0)
+    state.apply(StudyStarted(8, 500, "node2"), 1000.0)
+    state.apply(TrialQueued(TrialId("0"), "the study goes on"), 1001.0)
+    state.apply(TrialStarted(TrialId("0")), 1002.0)
+    end(state, "0", TrialState.SUCCEEDED, at=1004.0)
+    assert (state.spent_s, state.taken_at, state.host) == (3.0, 1000.0, "node2")
+    assert (state.trial_seconds, state.records[TrialId("0")].seconds, state.running) == (3.0, 3.0, {})
+
+
+def test_repeats_and_continuations_are_no_trials_of_the_budget(metric: Metric) -> None:
+    state = StudyState(metric)
+    state.apply(TrialSuggested(TrialId("0"), {}), 1.0)
+    state.apply(TrialSuggested(TrialId("1"), {}, role=Role.CONFIRM, seed=1), 1.0)
+    state.apply(TrialSuggested(TrialId("2"), {}, origin=Origin(TrialId("0"), 3)), 1.0)
+    assert state.trials_begun == 1
 
 
 def test_phase_follows_start_and_end(metric: Metric) -> None:

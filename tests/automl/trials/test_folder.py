@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import yaml
 
 from automl.trials.folder import TrialFolder, write_atomically
@@ -54,3 +55,29 @@ def test_atomic_write_replaces_and_leaves_no_draft(tmp_path: Path) -> None:
     write_atomically(tmp_path / "a.json", "old")
     write_atomically(tmp_path / "a.json", "new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.json", "new")]
+
+
+def test_checkpoint_behind_a_link_out_of_the_folder_is_neither_used_nor_deleted(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "epoch_3.pth").write_text("precious")
+    folder = TrialFolder(tmp_path / "0")
+    folder.checkpoints.mkdir(parents=True)
+    (folder.checkpoints / "epoch_1.pth").symlink_to(outside / "epoch_3.pth")
+    (folder.checkpoints / "epoch_2.pth").write_text("own")
+    assert [checkpoint.epoch for checkpoint in folder.list_checkpoints()] == [2]
+    folder.keep_checkpoints(set())
+    assert (outside / "epoch_3.pth").read_text() == "precious"
+
+
+def test_full_disk_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "best.json"
+    write_atomically(path, "old")
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, "new")
+    assert (path.read_text(), [entry.name for entry in tmp_path.iterdir()]) == ("old", ["best.json"])

@@ -131,3 +131,17 @@ def test_trainer_that_cannot_resume_starts_anew(recipe: TrainerRecipe, prepare: 
     folder = prepare(num_epochs=2)
     reports_of(recipe(Launch(TrialId("0"), folder.root)))
     assert [report.epoch for report in go_on(recipe, folder, 2)] == [1, 2]
+
+
+def test_checkpoint_that_cannot_be_gone_on_from_gives_way_to_an_older_one(
+    recipe: TrainerRecipe, prepare: Prepare
+) -> None:
+    folder = prepare(num_epochs=4, resume="", fail="defect", fail_epoch=4)
+    with pytest.raises(TrialFailedError):
+        reports_of(recipe(Launch(TrialId("0"), folder.root)))
+    (folder.checkpoints / "epoch_3.pth").write_text('{"epo')
+    with pytest.raises(TrialFailedError, match=r"cannot go on from epoch_3\.pth, an older one") as caught:
+        go_on(recipe, folder, 3)
+    assert caught.value.cause is Cause.INFRASTRUCTURE
+    assert [report.epoch for report in go_on(recipe, folder, 3)] == [3, 4]
+    assert (folder.checkpoints / "epoch_3.pth.unusable").exists()
