@@ -54,10 +54,8 @@ class Leaf:
         enum: allowed values, empty when any; of a list: allowed elements.
         option_weights: prior weight of each entry of ``enum``, empty when not given.
         pattern: regular expression that text must match, empty when any does.
-        math_cond: clauses that must all hold.
+        math_cond: clauses that must all hold; of a number that depends on another at least ``<=`` of it.
         depends_on: names of the parameters this one is tied to.
-        is_parent: whether others depend on it (``parent_param``).
-        popular: whether the model's authors call it important.
         automl_enabled: the leaf's own flag, None when it has none.
         nullable: whether null is allowed.
         is_loose: whether values of other types are allowed too (``anyOf``).
@@ -75,13 +73,10 @@ class Leaf:
     pattern: str = ""
     math_cond: tuple[Clause, ...] = ()
     depends_on: tuple[str, ...] = ()
-    is_parent: bool = False
-    popular: bool = False
     automl_enabled: bool | None = None
     nullable: bool = False
     is_loose: bool = False
     log: bool | None = None
-    description: str = ""
 
 
 @dataclass(frozen=True, eq=False)

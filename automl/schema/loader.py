@@ -1,15 +1,15 @@
 """Reads ``<action>.schema.json`` in the TAO dialect into typed leaves; refuses what it does not understand.
 
 Oddities of schemas in the wild that are taken in stride: the tokens ``Infinity``; ``properties`` that hold
-``automl_disabled_parameters`` or other lists among the keys; ``parent_param`` as the text ``TRUE``; leaves
-without ``type`` but with ``anyOf``; ``list_2`` and the like for lists of some convention.
+``automl_disabled_parameters`` or other lists among the keys; leaves without ``type`` but with ``anyOf``;
+``list_2`` and the like for lists of some convention.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ _TYPES: Mapping[str, LeafType] = {
     "dict": LeafType.MAPPING,
     "object": LeafType.MAPPING,
 }
+_AT_MOST = (Clause("<=", None),)
+"""What a number that depends on another and has no ``math_cond`` keeps to."""
 
 
 def load_schema(path: Path) -> ActionSchema:
@@ -57,9 +59,9 @@ def load_schema(path: Path) -> ActionSchema:
     reader = _Reader(path)
     reader.read_group("", document)
     # The list is written from the flags; where somebody wrote a flag alone, that is a wish as well.
-    searched = reader.names(document, "automl_default_parameters")
+    searched = _names(document, "automl_default_parameters")
     searched += tuple(leaf.name for leaf in reader.leaves.values() if leaf.automl_enabled)
-    disabled = frozenset(reader.names(document, "automl_disabled_parameters"))
+    disabled = frozenset(_names(document, "automl_disabled_parameters"))
     for name in searched:
         if name not in reader.leaves:
             reader.fault(name, "stands in automl_default_parameters, but is no leaf of the schema")
@@ -108,7 +110,7 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def read_group(self, prefix: str, group: Mapping[str, Any]) -> None:
-        self.required += (f"{prefix}{key}" for key in self.names(group, "required"))
+        self.required += (f"{prefix}{key}" for key in _names(group, "required"))
         for key, node in group["properties"].items():
             if not isinstance(node, dict):
                 continue  # lists such as automl_disabled_parameters stand among the keys
@@ -123,6 +125,9 @@ class _Reader:
     def read_leaf(self, name: str, node: Mapping[str, Any]) -> Leaf:
         kind, is_loose = self.read_type(name, node)
         enum = tuple(node.get("enum") or ())
+        depends_on = tuple(
+            part.strip() for part in str(node.get("depends_on") or "").split(",") if part.strip()
+        )
         return Leaf(
             name=name,
             type=kind,
@@ -133,18 +138,13 @@ class _Reader:
             enum=enum,
             option_weights=self.weights(name, node, enum),
             pattern=self.pattern(name, node),
-            math_cond=self.condition(name, node),
-            depends_on=tuple(
-                part.strip() for part in str(node.get("depends_on") or "").split(",") if part.strip()
-            ),
-            is_parent=str(node.get("parent_param", "")).upper() == "TRUE",
-            popular=node.get("popular") is True,
+            math_cond=self.condition(name, node) or (_AT_MOST if depends_on and kind.is_number else ()),
+            depends_on=depends_on,
             automl_enabled=node["automl_enabled"] if isinstance(node.get("automl_enabled"), bool) else None,
             nullable=node.get("nullable") is True
             or (node.get("default") is None and name not in self.required),
             is_loose=is_loose,
             log=node["log"] if isinstance(node.get("log"), bool) else None,
-            description=str(node.get("description") or node.get("title") or "").strip(),
         )
 
     def read_type(self, name: str, node: Mapping[str, Any]) -> tuple[LeafType, bool]:
@@ -213,13 +213,10 @@ class _Reader:
             )
             return ()
 
-    def names(self, document: Mapping[str, Any], key: str) -> tuple[str, ...]:
-        return tuple(_texts(document.get(key)))
-
     def fault(self, name: str, message: str, hint: str = "regenerate the schema") -> None:
         self.faults.append(Fault(message, f"{self.path}:{name}", hint))
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        yield from (str(item) for item in value)
+def _names(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    names = document.get(key)
+    return tuple(map(str, names)) if isinstance(names, list) else ()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from automl.schema.drafts import Draft
+from automl.schema.expressions import is_number
 from automl.schema.paths import get_path
 from automl.types import Spec
 
@@ -18,10 +19,7 @@ __all__ = ["part_related"]
 
 
 def part_related(drafts: Mapping[str, Draft], spec: Spec) -> dict[str, Draft]:
-    """The same dimensions, narrowed so that all relations between them (and to the spec) hold.
-
-    A leaf with ``depends_on`` and no ``math_cond`` of its own is at most as large as what it depends on.
-    """
+    """The same dimensions, narrowed so that all relations between them (and to the spec) hold."""
     parted = dict(drafts)
     for name, draft in drafts.items():
         for operator, other in _relations(draft):
@@ -40,8 +38,6 @@ def part_related(drafts: Mapping[str, Draft], spec: Spec) -> dict[str, Draft]:
 
 def _relations(draft: Draft) -> Iterator[tuple[str, str]]:
     operators = [clause.operator for clause in draft.leaf.math_cond if clause.operand is None]
-    if not draft.leaf.math_cond:
-        operators = ["<="]
     for other in draft.leaf.depends_on:
         for operator in operators:
             if operator in (">", ">=", "<", "<="):
@@ -50,14 +46,14 @@ def _relations(draft: Draft) -> Iterator[tuple[str, str]]:
 
 def _fixed(parent: Draft | None, operator: str, value: Any) -> Any:
     """The value that every sample has to beat: of choices the worst one."""
-    numbers = [choice for choice in parent.choices if isinstance(choice, int | float)] if parent else []
+    numbers = [choice for choice in parent.choices if is_number(choice)] if parent else []
     if not numbers:
         return value
     return max(numbers) if operator.startswith(">") else min(numbers)
 
 
 def _beside_fixed(child: Draft, operator: str, value: Any, other: str) -> Draft:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return child
     move = child.above if operator.startswith(">") else child.below
     return replace(move(value, strictly="=" not in operator), excludes_zero=False).with_note(
@@ -78,7 +74,7 @@ def _parted(child: Draft, operator: str, parent: Draft) -> tuple[Draft, Draft]:
 
 def _between(lower: Draft, upper: Draft) -> float:
     """The middle of the two defaults, inside both ranges."""
-    known = [d.default for d in (lower, upper) if isinstance(d.default, int | float)]
+    known = [d.default for d in (lower, upper) if is_number(d.default)]
     middle = sum(known) / len(known) if known else max(lower.low, upper.low)
     if lower.is_int and upper.is_int:
         middle = float(int(middle))

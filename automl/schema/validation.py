@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from automl.errors import Fault
+from automl.schema.expressions import is_number
 from automl.schema.leaves import ActionSchema, Leaf, LeafType
 from automl.schema.paths import get_path
 
@@ -98,22 +99,15 @@ def _complaints(spec: Mapping[str, Any], leaf: Leaf, value: Any) -> Iterator[tup
 
 
 def _broken_conditions(spec: Mapping[str, Any], leaf: Leaf, value: float) -> Iterator[tuple[str, str]]:
-    others = [other for name in leaf.depends_on if isinstance(other := get_path(spec, name), int | float)]
+    others = {name: other for name in leaf.depends_on if is_number(other := get_path(spec, name))}
     for clause in leaf.math_cond:
-        if clause.operand is not None and not (clause.operator == "/" and leaf.depends_on):
-            if not clause.allows(value):
-                yield f"{value!r} breaks {clause}", _condition_hint(clause.operator, clause.operand)
-        elif clause.operand is None:
-            for name, other in zip(leaf.depends_on, others, strict=False):
-                if not clause.allows(value, other):
-                    yield (
-                        f"{value!r} must be {clause.operator} {name}, which is {other!r}",
-                        "change one of the two",
-                    )
-    if not leaf.math_cond:
-        for name, other in zip(leaf.depends_on, others, strict=False):
-            if value > other:
-                yield f"{value!r} must be at most {name}, which is {other!r}", "change one of the two"
+        is_part_of_other = clause.operator == "/" and leaf.depends_on
+        if clause.operand is not None and not is_part_of_other and not clause.allows(value):
+            yield f"{value!r} breaks {clause}", _condition_hint(clause.operator, clause.operand)
+        for name, other in others.items() if clause.operand is None else ():
+            if not clause.allows(value, other):
+                must = f"must be {clause.operator} {name}, which is {other!r}"
+                yield f"{value!r} {must}", "change one of the two"
 
 
 def _condition_hint(operator: str, operand: float) -> str:

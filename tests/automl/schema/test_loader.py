@@ -19,15 +19,15 @@ def load(tmp_path: Path, document: object) -> ActionSchema:
 
 
 def test_leaves_carry_all_that_the_schema_says(tmp_path: Path) -> None:
-    weighted = leaf("categorical", "b", enum=["a", "b"], option_weights=[1, 3], popular=True)
+    weighted = leaf("categorical", "b", enum=["a", "b"], option_weights=[1, 3])
     schema = load(
         tmp_path, schema_document({"x": weighted, **toy_properties()}, ["x", "train.lr"], ["train"])
     )
     x, lr, batch, select = (schema.leaves[n] for n in ("x", "train.lr", "train.batch", "model.select"))
-    assert (x.type, x.enum, x.option_weights, x.popular) == (LeafType.CATEGORICAL, ("a", "b"), (1, 3), True)
+    assert (x.type, x.enum, x.option_weights) == (LeafType.CATEGORICAL, ("a", "b"), (1, 3))
     assert (lr.minimum, lr.maximum, lr.math_cond) == (0.0, 1.0, (Clause(">", 0.0),))
     assert (batch.minimum, batch.maximum, batch.automl_enabled) == (1, math.inf, None)
-    assert (select.depends_on, schema.leaves["model.queries"].is_parent) == (("model.queries",), True)
+    assert (select.depends_on, select.math_cond) == (("model.queries",), (Clause("<=", None),))
     assert schema.leaves["train.checkpoint"].nullable
     assert schema.automl_default == ("x", "train.lr")
     assert schema.reason_of_ban(lr) is None

@@ -74,6 +74,13 @@ def test_whole_numbers_are_rounded_down_to_their_unit(tmp_path: Path) -> None:
     assert (space.ties[0].low, space.ties[0].high, space.ties[0].unit) == (40, 88, 8)
 
 
+def test_ties_keep_the_relations_of_the_schema(tmp_path: Path) -> None:
+    text = "parameters: {model.width: {low: 8, high: 400}, model.select: {tie: model.width - 7}}"
+    with pytest.raises(SpaceError, match=r"reaches 1 to 393, which may break <= depends_on"):
+        space_of(tmp_path, text)
+    assert space_of(tmp_path, text.replace("400", "304")).ties[0].high == 297
+
+
 def test_flags_make_ties_as_files_do(tmp_path: Path) -> None:
     flags = ["base_lr=1e-4:1e-2:log@1e-3", "train.batch=2,4,8", "train.lr=tie: base_lr * train.batch / 4"]
     schema = schema_of(tmp_path)
