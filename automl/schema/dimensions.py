@@ -61,10 +61,11 @@ def _draft_of_enum(draft: Draft) -> Draft:
     ]
     if len(fine) < 2:
         raise NotSearchableError("its enum leaves nothing to choose")
+    kept = tuple(weight for _, weight in fine)
     return replace(
         draft,
         choices=tuple(freeze(option) for option, _ in fine),
-        weights=tuple(weight for _, weight in fine) if leaf.option_weights else None,
+        weights=kept if leaf.option_weights and sum(kept) > 0 else None,
     )
 
 

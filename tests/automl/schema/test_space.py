@@ -82,7 +82,9 @@ def test_choices_bools_and_weights(tmp_path: Path) -> None:
         "d": leaf("optional_list", [], enum=["head"]),
         "e": leaf("subset_list", ["q"], enum=["q", "v"]),
     }
+    kinds["f"] = leaf("ordered_int", 1, enum=[0, 1, 2], math_cond="> 0", option_weights=[1, 0, 0])
     space = build(tmp_path, kinds)
+    assert (space["f"].choices, space["f"].weights) == ((1, 2), None)
     assert (space["a"].choices, space["a"].weights) == (("x", "y"), (1, 3))
     assert (space["b"].kind, space["b"].choices) == ("bool", (False, True))
     assert space["c"].choices == (128, 256)
