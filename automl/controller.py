@@ -28,6 +28,7 @@ from automl.ports import (
     TrialFailedError,
     Wait,
 )
+from automl.study.duplicates import give_fresh_seed
 from automl.study.events import (
     EpochReported,
     Event,
@@ -296,7 +297,7 @@ class _Study:
                 self._record(TrialQueued(paused, reason))
                 return paused
             case Proposal() as new:
-                return self._suggest(new)
+                return self._suggest(give_fresh_seed(new, self.state.records.values()))
             case _:
                 return self._choose_repeat()
 
@@ -310,7 +311,9 @@ class _Study:
 
     def _suggest(self, new: Proposal) -> TrialId:
         trial = self._next_id()
-        self._record(TrialSuggested(trial, new.params, new.origin, new.seed, new.role, new.reason))
+        self._record(
+            TrialSuggested(trial, new.params, new.origin, new.seed, new.role, new.reason, new.source)
+        )
         return trial
 
     def _next_id(self) -> TrialId:

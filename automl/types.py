@@ -193,6 +193,7 @@ class TrialRecord:
         seed: added to the study's training seed; 0 except for repeats.
         role: what it is for.
         reason: why it was proposed, in words.
+        source: who proposed it, where that was nobody's function, such as a language model.
         state: where it is in its life.
         cause: why it ended so, or why it is paused.
         evidence: exit code, last lines of the log; for people.
@@ -219,6 +220,7 @@ class TrialRecord:
     seed: int = 0
     role: Role = Role.SEARCH
     reason: str = ""
+    source: str = ""
 
     @property
     def epochs(self) -> int:

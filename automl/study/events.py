@@ -53,6 +53,7 @@ class TrialSuggested:
     seed: int = 0
     role: Role = Role.SEARCH
     reason: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

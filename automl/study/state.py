@@ -90,6 +90,7 @@ class StudyState:
                     seed=event.seed,
                     role=event.role,
                     reason=event.reason,
+                    source=event.source,
                 )
                 self.trials_begun += event.role is Role.SEARCH and event.origin is None
             case TrialStarted():
