@@ -14,7 +14,7 @@ import typer
 
 from bevfusion.cli.failures import reported
 
-__all__ = ["SpecFile", "dataset_convert", "evaluate", "inference", "train"]
+__all__ = ["SpecFile", "dataset_convert", "evaluate", "export", "inference", "train"]
 
 SpecFile = Annotated[
     Path, typer.Option("-e", "--experiment_spec", help="YAML spec; missing keys take their defaults.")
@@ -41,6 +41,16 @@ def inference(spec: SpecFile, overrides: Overrides = None) -> None:
     _run_experiment("inference", spec, overrides or ())
 
 
+def export(spec: SpecFile, overrides: Overrides = None) -> None:
+    """Write what is needed to use a checkpoint elsewhere: weights, spec, classes, example, ONNX."""
+    from bevfusion.spec import load_spec
+
+    with reported(_results_dir(spec, overrides or (), "export")):
+        loaded = load_spec(spec, overrides or ())
+        results_dir = _chosen(loaded.export.results_dir, spec)
+        importlib.import_module("bevfusion.actions.export").run(replace(loaded, results_dir=results_dir))
+
+
 def dataset_convert(spec: SpecFile, overrides: Overrides = None) -> None:
     """Turn a data set's folders into info files, and check what was written."""
     from bevfusion.spec import load_convert_spec
@@ -52,7 +62,7 @@ def dataset_convert(spec: SpecFile, overrides: Overrides = None) -> None:
 
 def _run_experiment(action: str, path: Path, overrides: Sequence[str]) -> None:
     from bevfusion.data.checks import check_inputs
-    from bevfusion.errors import DataError, SpecError
+    from bevfusion.errors import DataError
     from bevfusion.launch import is_worker, plan_launch, visible_devices
     from bevfusion.spec import load_spec
     from bevfusion.spec.checks import find_warnings
@@ -60,10 +70,7 @@ def _run_experiment(action: str, path: Path, overrides: Sequence[str]) -> None:
     with reported(_results_dir(path, overrides, action)):
         spec = load_spec(path, overrides)
         section = getattr(spec, action)
-        if not section.results_dir:
-            raise SpecError(
-                "no folder for the results", where=f"{path}:results_dir", hint="add results_dir=DIR"
-            )
+        results_dir = _chosen(section.results_dir, path)
         if not is_worker(os.environ) and (faults := check_inputs(spec, action)):
             raise DataError(faults)  # all of them, before torch is imported
         if devices := visible_devices(section.gpu_ids, section.num_gpus, os.environ):
@@ -74,7 +81,15 @@ def _run_experiment(action: str, path: Path, overrides: Sequence[str]) -> None:
         for warning in find_warnings(spec):
             _log.warning("%s", warning)
         action_module = importlib.import_module(f"bevfusion.actions.{action}")
-        action_module.run(replace(spec, results_dir=section.results_dir))
+        action_module.run(replace(spec, results_dir=results_dir))
+
+
+def _chosen(results_dir: str, path: Path) -> str:
+    from bevfusion.errors import SpecError
+
+    if not results_dir:
+        raise SpecError("no folder for the results", where=f"{path}:results_dir", hint="add results_dir=DIR")
+    return results_dir
 
 
 def _results_dir(path: Path, overrides: Sequence[str], action: str) -> Path | None:

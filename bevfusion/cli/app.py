@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from bevfusion.cli.actions import dataset_convert, evaluate, inference, train
+from bevfusion.cli.actions import dataset_convert, evaluate, export, inference, train
 from bevfusion.cli.check import check
 from bevfusion.cli.demo_data import demo_data
 from bevfusion.cli.doctor import doctor
@@ -74,6 +74,13 @@ _COMMANDS: tuple[tuple[Callable[..., int | None], tuple[str, str]], ...] = (
         (
             "bevfusion inference -e spec.yaml inference.checkpoint=results/first/checkpoints/epoch_10.pth",
             "bevfusion inference -e spec.yaml inference.conf_threshold=0.3",
+        ),
+    ),
+    (
+        export,
+        (
+            "bevfusion export -e spec.yaml export.checkpoint=results/first/checkpoints/epoch_10.pth",
+            "bevfusion export -e spec.yaml export.results_dir=exported export.onnx=false",
         ),
     ),
     (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bevfusion.spec.leaf import leaf
 
-__all__ = ["ConvertSpec", "EvaluateSpec", "InferenceSpec"]
+__all__ = ["ConvertSpec", "EvaluateSpec", "ExportSpec", "InferenceSpec"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,15 @@ class InferenceSpec(_TestSpec):
     conf_threshold: float = leaf(0.5, "Detections scored lower are not written.", low=0.0, high=1.0)
     show: bool = leaf(False, "Whether pictures with boxes are written beside the predictions.")
     pictures: int = leaf(20, "Frames that are pictured if show is set, evenly chosen.", low=1, high=100000)
+
+
+@dataclass(frozen=True)
+class ExportSpec:
+    """Making a checkpoint ready to be carried away and used."""
+
+    checkpoint: str = leaf("", "Checkpoint to export.")
+    results_dir: str = leaf("", "Folder of the export; empty means the top-level results_dir.")
+    onnx: bool = leaf(True, "Whether the parts that ONNX can hold are written so, where it is installed.")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def derive_experiment(spec: ExperimentSpec) -> tuple[ExperimentSpec, list[Fault]
     _settle_head(settled)
     _settle_dataset(settled)
     settled.fill("train.lr_scheduler", derive_schedule(spec.train))
-    for action in ("train", "evaluate", "inference"):
+    for action in ("train", "evaluate", "inference", "export"):
         settled.fill(f"{action}.results_dir", spec.results_dir)
     return _replace(spec, settled.values), settled.faults
 

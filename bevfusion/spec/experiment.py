@@ -1,10 +1,10 @@
-"""The spec that train, evaluate and inference share."""
+"""The spec that train, evaluate, inference and export share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bevfusion.spec.actions import EvaluateSpec, InferenceSpec
+from bevfusion.spec.actions import EvaluateSpec, ExportSpec, InferenceSpec
 from bevfusion.spec.dataset import DatasetSpec
 from bevfusion.spec.leaf import block, leaf
 from bevfusion.spec.model import ModelSpec
@@ -38,3 +38,4 @@ class ExperimentSpec:
     train: TrainSpec = block(TrainSpec, "The training.")
     evaluate: EvaluateSpec = block(EvaluateSpec, "The evaluation.", automl=False)
     inference: InferenceSpec = block(InferenceSpec, "The inference.", automl=False)
+    export: ExportSpec = block(ExportSpec, "The export.", automl=False)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> ExperimentSpec:
-    """Read the spec of train, evaluate or inference.
+    """Read the spec of train, evaluate, inference or export.
 
     Args:
         path: YAML file; missing keys take their defaults.

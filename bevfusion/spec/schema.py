@@ -21,6 +21,7 @@ ACTIONS: Mapping[str, Any] = {
     "train": ExperimentSpec(),
     "evaluate": ExperimentSpec(evaluate=EvaluateSpec(diagnose=True)),
     "inference": ExperimentSpec(),
+    "export": ExperimentSpec(),
     "dataset_convert": ConvertSpec(),
 }
 """Action to its default spec."""

@@ -116,7 +116,7 @@ def test_nothing_is_searched_inside_a_disabled_group():
 def test_only_training_is_searched():
     found = {name: entry["automl_default_parameters"] for name, entry in manifest()["actions"].items()}
     assert found.pop("train")
-    assert found == {"evaluate": [], "inference": [], "dataset_convert": []}
+    assert found == {"evaluate": [], "inference": [], "export": [], "dataset_convert": []}
 
 
 def test_manifest_names_the_files_that_are_written():

@@ -1,0 +1,1 @@
+"""Makes a trained detector ready to be carried away and used."""
