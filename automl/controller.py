@@ -10,9 +10,10 @@ import os
 import shutil
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from automl.errors import EnvironmentUnusableError, SpecError
 from automl.ports import (
@@ -49,7 +50,7 @@ from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
 from automl.study.store import StudyFolder, process_start
 from automl.study.summary import summarize
 from automl.study.telling import tell_strategy
-from automl.study.treatments import is_machines_fault, may_retry
+from automl.study.treatments import is_machines_fault, may_retry, needs_relief
 from automl.study.verdict import find_winner, list_to_check, make_verdict
 from automl.trials.folder import TrialFolder
 from automl.trials.leftovers import end_leftovers
@@ -70,12 +71,14 @@ class StudyPlan:
         resources: the shape of a trial.
         make_spec: a trial and its folder to its whole spec; raises SpecError for a contradiction.
         make_job: starts the trainer of a prepared folder.
+        relieve: spec keys to change so that a trial which ran out of memory fits; None where nothing helps.
     """
 
     sheet: StudySheet
     resources: Resources
     make_spec: Callable[[TrialRecord, TrialFolder], Spec]
     make_job: JobFactory
+    relieve: Callable[[TrialRecord], Mapping[str, Any] | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -211,8 +214,8 @@ class _Study:
             return
         if (asked is Cause.USER and not is_complete) or (asked is Cause.RUNG and cause is Cause.NONE):
             self._record(TrialPaused(trial, asked))
-        elif cause is not Cause.NONE and asked is Cause.NONE and may_retry(record, cause):
-            self._queue(trial, f"tried again after {cause}", failure=cause, evidence=evidence)
+        elif asked is Cause.NONE and (retry := self._retry(record, cause, evidence)) is not None:
+            self._queue(retry)
         elif cause is not Cause.NONE:
             self._end(trial, TrialState.FAILED, cause, evidence)
         else:
@@ -281,9 +284,9 @@ class _Study:
             if record.id in self._stopping:
                 self.on_end(record.id, None)
             else:
-                self._queue(record.id, "the study goes on")
+                self._queue(TrialQueued(record.id, "the study goes on"))
         elif record.state is TrialState.PAUSED and record.cause is Cause.USER:
-            self._queue(record.id, "the study goes on")
+            self._queue(TrialQueued(record.id, "the study goes on"))
         elif record.state is TrialState.QUEUED:
             self._waiting.append(record.id)
 
@@ -327,7 +330,7 @@ class _Study:
         """The trial's folder, ready for its trainer; None when its spec cannot be made."""
         folder = self._folder.trial(record.id)
         try:
-            if not folder.spec.exists():
+            if record.changes or not folder.spec.exists():
                 folder.write_spec(self._plan.make_spec(record, folder))
         except SpecError as error:
             self._end(record.id, TrialState.FAILED, Cause.BAD_SPEC, str(error))
@@ -356,9 +359,21 @@ class _Study:
     def _record(self, event: Event) -> None:
         self._take_in(event, self._log.append(event))
 
-    def _queue(self, trial: TrialId, reason: str, *, failure: Cause = Cause.NONE, evidence: str = "") -> None:
-        self._record(TrialQueued(trial, reason, failure, evidence))
-        self._waiting.append(trial)
+    def _retry(self, record: TrialRecord, cause: Cause, evidence: str) -> TrialQueued | None:
+        """Another launch after one that failed; None where that is not worth it."""
+        if not may_retry(record, cause):
+            return None
+        if not needs_relief(cause):
+            return TrialQueued(record.id, f"tried again after {cause}", cause, evidence)
+        changes = self._plan.relieve(record)
+        if changes is None:
+            return None
+        shown = ", ".join(f"{key}={value}" for key, value in changes.items())
+        return TrialQueued(record.id, f"tried again with {shown} after {cause}", cause, evidence, changes)
+
+    def _queue(self, event: TrialQueued) -> None:
+        self._record(event)
+        self._waiting.append(event.trial)
 
     def _stop_running(self, cause: Cause) -> None:
         for trial in self._running:

@@ -194,6 +194,7 @@ class TrialRecord:
         role: what it is for.
         reason: why it was proposed, in words.
         source: who proposed it, where that was nobody's function, such as a language model.
+        changes: spec keys that were changed so that it fits, with their values.
         state: where it is in its life.
         cause: why it ended so, or why it is paused.
         evidence: exit code, last lines of the log; for people.
@@ -221,6 +222,7 @@ class TrialRecord:
     role: Role = Role.SEARCH
     reason: str = ""
     source: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "resume": Command("automl.cli.resume", "Go on with an interrupted study."),
         "stop": Command("automl.cli.stop", "Stop a study cleanly."),
         "best": Command("automl.cli.best", "Show the winner: spec, checkpoint, metrics."),
+        "export": Command("automl.cli.export", "Export one trial as a folder to be used elsewhere."),
         "reproduce": Command("automl.cli.reproduce", "Train one trial once more, and compare."),
         "report": Command("automl.cli.report", "Write the study as one HTML page."),
         "replay": Command("automl.cli.replay", "Retrace a study's decisions, and derive them again."),

@@ -47,7 +47,7 @@ def find_study(results_dir: Path, study_id: str | None, *, lacks: str) -> StudyF
 
 
 def find_trial(folder: StudyFolder, state: StudyState, wanted: str) -> TrialRecord:
-    """The trial of that id; ``best`` is the incumbent.
+    """The trial of that id; ``best`` is the winner, before there is a verdict the best so far.
 
     Raises:
         UsageError: there is no such trial; says which there are.
@@ -56,7 +56,9 @@ def find_trial(folder: StudyFolder, state: StudyState, wanted: str) -> TrialReco
     from automl.errors import StudyError, UsageError
     from automl.types import TrialId
 
-    if wanted == _BEST:
+    if wanted == _BEST and state.verdict is not None:
+        wanted = state.verdict["winner"]["trial"]
+    elif wanted == _BEST:
         if state.incumbent is None:
             raise StudyError(
                 f"{folder.id} has no trial with a score",

@@ -96,7 +96,7 @@ def plan_space(
         UsageError: there is no such curated space.
     """
     curated, keys = _curated_space(skill, request.space), action.keys.present_in(spec)
-    managed = {key: f"the platform ({role.replace('_', ' ')})" for role, key in keys.named().items()}
+    managed = {key: f"the platform ({role.replace('_', ' ')})" for role, key in keys.managed().items()}
     managed |= {source.key: "--data" for source in action.data_sources}
     managed |= dict.fromkeys(action.spec_params, "the job")
     wishes = replace(

@@ -16,6 +16,7 @@ __all__ = ["INFO", "DataSource", "Hardware", "Skill", "SkillAction", "SpecKeys"]
 INFO = Path("references") / "skill_info.yaml"
 """Where a skill directory keeps its card."""
 _ABSENT = object()
+_ALSO_SEARCHED = ("batch_size", "accumulation")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class SpecKeys:
 
     Attributes:
         diagnosis: switch of an evaluation that also says why, with pictures; on for default and winner.
+        batch_size: frames of a step, halved when a trial runs out of memory; may be searched as well.
+        accumulation: steps whose gradients make one update, doubled then; may be searched as well.
     """
 
     epochs: str | None = None
@@ -36,6 +39,8 @@ class SpecKeys:
     gpus: str | None = None
     nodes: str | None = None
     diagnosis: str | None = None
+    batch_size: str | None = None
+    accumulation: str | None = None
 
     def present_in(self, spec: Mapping[str, Any]) -> SpecKeys:
         """The same without keys that the spec does not have."""
@@ -43,6 +48,10 @@ class SpecKeys:
             name: None for name, key in self.named().items() if get_path(spec, key, _ABSENT) is _ABSENT
         }
         return replace(self, **missing)
+
+    def managed(self) -> dict[str, str]:
+        """Role to key, for those that no search may touch."""
+        return {role: key for role, key in self.named().items() if role not in _ALSO_SEARCHED}
 
     def named(self) -> dict[str, str]:
         """Role to key, for the keys there are."""

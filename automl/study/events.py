@@ -87,12 +87,14 @@ class TrialQueued:
         reason: in words.
         failure: what ended its last launch; `Cause.NONE` when nothing failed.
         evidence: exit code and last lines of the log of that launch.
+        changes: spec keys that the next launch has otherwise, with their values.
     """
 
     trial: TrialId
     reason: str
     failure: Cause = Cause.NONE
     evidence: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

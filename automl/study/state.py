@@ -140,10 +140,15 @@ class StudyState:
 
     def _queue(self, event: TrialQueued, at: float) -> None:
         self._release(event.trial, TrialState.QUEUED, at)
-        failures = self.records[event.trial].failures
-        if event.failure is not Cause.NONE:
-            failures = (*failures, event.failure)
-        self._change(event.trial, cause=Cause.NONE, evidence=event.evidence, failures=failures)
+        record = self.records[event.trial]
+        failed = () if event.failure is Cause.NONE else (event.failure,)
+        self._change(
+            event.trial,
+            cause=Cause.NONE,
+            evidence=event.evidence,
+            failures=(*record.failures, *failed),
+            changes={**record.changes, **event.changes},
+        )
 
     def _end(self, event: TrialEnded, at: float) -> None:
         self._release(event.trial, event.state, at)

@@ -83,6 +83,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
         "best_epoch": record.best_epoch,
         "seconds": record.seconds,
         "evidence": record.evidence,
+        "changes": dict(record.changes),
     }
 
 

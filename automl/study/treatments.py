@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from automl.types import Cause, TrialRecord
 
-__all__ = ["TREATMENTS", "Treatment", "is_machines_fault", "may_retry"]
+__all__ = ["TREATMENTS", "Treatment", "is_machines_fault", "may_retry", "needs_relief"]
 
 
 @dataclass(frozen=True)
@@ -18,17 +18,19 @@ class Treatment:
     Attributes:
         retries: so many further launches, free of budget, since epochs that were reached already count once.
         is_bad_point: whether the configuration itself is to blame; the search then learns that it is bad.
+        needs_relief: whether the same launch would fail again, so that something has to be changed.
     """
 
     retries: int
     is_bad_point: bool
+    needs_relief: bool = False
 
 
 TREATMENTS: Mapping[Cause, Treatment] = MappingProxyType(
     {
         Cause.BAD_SPEC: Treatment(0, is_bad_point=True),
         Cause.BAD_DATA: Treatment(0, is_bad_point=False),
-        Cause.OUT_OF_MEMORY: Treatment(0, is_bad_point=True),
+        Cause.OUT_OF_MEMORY: Treatment(1, is_bad_point=True, needs_relief=True),
         Cause.DIVERGED: Treatment(0, is_bad_point=True),
         Cause.NO_METRIC: Treatment(0, is_bad_point=True),
         Cause.INFRASTRUCTURE: Treatment(2, is_bad_point=False),
@@ -47,4 +49,10 @@ def may_retry(record: TrialRecord, cause: Cause) -> bool:
 def is_machines_fault(cause: Cause) -> bool:
     """Whether what a trial ran on has failed, and not the trial."""
     treatment = TREATMENTS.get(cause)
-    return treatment is not None and treatment.retries > 0
+    return treatment is not None and treatment.retries > 0 and not treatment.is_bad_point
+
+
+def needs_relief(cause: Cause) -> bool:
+    """Whether another launch has to be made lighter than the one that ended so."""
+    treatment = TREATMENTS.get(cause)
+    return treatment is not None and treatment.needs_relief
