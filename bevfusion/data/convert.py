@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bevfusion.data.files import staged
-from bevfusion.data.infos import read_entries, write_infos
-from bevfusion.data.inspection import SplitReport, inspect_split
+from bevfusion.data.infos import parse_frame, read_entries, write_infos
+from bevfusion.data.inspection import (
+    FrameView,
+    Places,
+    SplitReport,
+    inspect_frame,
+    inspect_split,
+    report_views,
+)
 from bevfusion.data.layout import Calibration, FrameFiles, Labels, Layout, PlacedBoxes
 from bevfusion.data.loading import load_points, read_image_size
 from bevfusion.data.parallel import map_frames
@@ -84,6 +92,7 @@ class _Sources:
 @dataclass(frozen=True)
 class _Outcome:
     entry: dict[str, Any] = field(default_factory=dict)
+    view: FrameView | None = None
     faults: tuple[Fault, ...] = ()
 
 
@@ -105,12 +114,10 @@ def convert_dataset(request: ConvertRequest) -> dict[str, SplitReport]:
     """
     with _published(request.output_dir) as stage:
         to_stage = replace(request, output_dir=stage)
-        entries = _join_sequences(request) if request.merge_only else _convert_splits(to_stage)
-        for split, of_split in entries.items():
-            write_infos(
-                to_stage.info_path(split), of_split, split=split, dataset_type=request.layout.dataset_type
-            )
-        return _inspect(request, stage, list(entries))
+        reports = _join_splits(request, to_stage) if request.merge_only else _convert_splits(to_stage)
+        if faults := [fault for report in reports.values() for fault in report.faults]:
+            raise DataError(_first(faults))  # nobody shall train on what is known to be wrong
+        return reports
 
 
 @contextmanager
@@ -136,61 +143,42 @@ def _at(folder: Path, stage: Path, fault: Fault) -> Fault:
     return Fault(*parts)
 
 
-def _inspect(request: ConvertRequest, stage: Path, splits: Sequence[str]) -> dict[str, SplitReport]:
-    """Check what was made as the detector will see it: nobody shall train on what is known to be wrong."""
-    convention = request.convention
-    points_dir = (request.output_dir if request.merge_only else stage) / convention.pts
-    reports = {
-        split: inspect_split(
-            replace(request, output_dir=stage).info_path(split),
-            request.layout.root_dir,
-            pts_prefix=str(points_dir),
-            img_prefix=convention.img,
-            workers=request.workers,
-        )
-        for split in splits
-    }
-    if faults := [fault for report in reports.values() for fault in report.faults]:
-        raise DataError(_first(faults))
-    return reports
-
-
 def _first(faults: list[Fault]) -> list[Fault]:
     if len(faults) <= _MAX_FAULTS:
         return faults
     return [*faults[:_MAX_FAULTS], Fault(f"and {len(faults) - _MAX_FAULTS} more faults like these")]
 
 
-def _convert_splits(request: ConvertRequest) -> dict[str, list[dict[str, Any]]]:
-    """Entries of ``data_list`` by split; the reduced points are written on the way."""
+def _convert_splits(request: ConvertRequest) -> dict[str, SplitReport]:
+    """Write reduced points and info files, and sum up what each frame showed."""
     frames = _list_frames(request)
-    tasks = [frame for of_split in frames.values() for frame in of_split]
-    for folder in {_reduced_path(request, frame).parent for frame in tasks}:
-        folder.mkdir(parents=True, exist_ok=True)
+    tasks = [(split, frame) for split, of_split in frames.items() for frame in of_split]
     convert = partial(_convert_frame, request=request)
     outcomes = map_frames(convert, tasks, description="converting", workers=request.workers)
     if faults := [fault for outcome in outcomes for fault in outcome.faults]:
         raise DataError(_first(faults))
-    ordered = (outcome.entry for outcome in outcomes)
-    entries = {split: [next(ordered) for _ in of_split] for split, of_split in frames.items()}
+    ordered, reports = iter(outcomes), dict[str, SplitReport]()
+    for split, of_split in frames.items():
+        made = list(islice(ordered, len(of_split)))
+        entries = [outcome.entry for outcome in made]
+        _write_infos(request, entries, split)
+        views = [outcome.view for outcome in made if outcome.view]
+        reports[split] = report_views(split, views, request.info_path(split))
+    return reports
+
+
+def _write_infos(request: ConvertRequest, entries: Sequence[dict[str, Any]], split: str) -> None:
+    files = {request.info_path(split): entries}
     if request.per_sequence:
-        _write_sequences(request, entries)
-    return entries
+        for sequence in dict.fromkeys(entry["sequence"] for entry in entries):
+            of_it = [entry for entry in entries if entry["sequence"] == sequence]
+            files[request.sequence_path(sequence)] = of_it
+    for path, content in files.items():
+        write_infos(path, content, split=split, dataset_type=request.layout.dataset_type)
 
 
-def _write_sequences(request: ConvertRequest, entries: Mapping[str, list[dict[str, Any]]]) -> None:
-    for split, of_split in entries.items():
-        for sequence in dict.fromkeys(entry["sequence"] for entry in of_split):
-            write_infos(
-                request.sequence_path(sequence),
-                [entry for entry in of_split if entry["sequence"] == sequence],
-                split=split,
-                dataset_type=request.layout.dataset_type,
-            )
-
-
-def _join_sequences(request: ConvertRequest) -> dict[str, list[dict[str, Any]]]:
-    """Entries of ``data_list`` by split, from the info files of the listed sequences, numbered anew."""
+def _join_splits(request: ConvertRequest, to_stage: ConvertRequest) -> dict[str, SplitReport]:
+    """Make the info file of each split of those of its sequences, frames numbered anew, and check it."""
     joined: dict[str, list[dict[str, Any]]] = {}
     faults: list[Fault] = []
     for split in request.splits:
@@ -203,7 +191,18 @@ def _join_sequences(request: ConvertRequest) -> dict[str, list[dict[str, Any]]]:
         hint = "convert with per_sequence=true and merge_only=false first"
         raise DataError([replace(fault, hint=hint) for fault in faults])
     _refuse_empty(request, joined)
-    return joined
+    for split, entries in joined.items():
+        _write_infos(to_stage, entries, split)
+    return {
+        split: inspect_split(
+            to_stage.info_path(split),
+            request.layout.root_dir,
+            pts_prefix=str(request.output_dir / request.convention.pts),
+            img_prefix=request.convention.img,
+            workers=request.workers,
+        )
+        for split in joined
+    }
 
 
 def _list_frames(request: ConvertRequest) -> dict[str, list[FrameFiles]]:
@@ -244,11 +243,16 @@ def _overlaps(request: ConvertRequest, listed: Mapping[str, Sequence[FrameFiles]
     return faults
 
 
-def _convert_frame(frame: FrameFiles, request: ConvertRequest) -> _Outcome:
+def _convert_frame(task: tuple[str, FrameFiles], request: ConvertRequest) -> _Outcome:
+    split, frame = task
     try:
-        return _Outcome(_make_entry(frame, _read_sources(frame, request.layout), request))
+        entry = _make_entry(frame, _read_sources(frame, request.layout), request)
     except DataError as error:
         return _Outcome(faults=error.faults)
+    # Read back what was written, as the detector will read it.
+    convention, root = request.convention, request.layout.root_dir
+    places = Places(request.info_path(split), request.output_dir / convention.pts, root / convention.img)
+    return _Outcome(entry, inspect_frame(parse_frame(entry, 6 + convention.angles), places))
 
 
 def _read_sources(frame: FrameFiles, layout: Layout) -> _Sources:
@@ -279,7 +283,8 @@ def _make_entry(frame: FrameFiles, sources: _Sources, request: ConvertRequest) -
         raise DataError("no LiDAR point projects into the image", where=where, hint=hint)
     points = sources.points[seen]
     placed = request.layout.place(sources.labels, main) if sources.labels else None
-    reduced = _reduced_path(request, frame)
+    reduced = request.output_dir / frame.part / Path(request.convention.pts).name / f"{frame.name}.bin"
+    reduced.parent.mkdir(parents=True, exist_ok=True)
     reduced.write_bytes(points.astype("<f4").tobytes())
     return {
         "name": frame.name,
@@ -294,11 +299,6 @@ def _make_entry(frame: FrameFiles, sources: _Sources, request: ConvertRequest) -
         "annotations": _annotations(sources.labels, placed),
         "plane": sources.plane,
     }
-
-
-def _reduced_path(request: ConvertRequest, frame: FrameFiles) -> Path:
-    folder = Path(request.convention.pts).name
-    return request.output_dir / frame.part / folder / f"{frame.name}.bin"
 
 
 def _camera_entry(

@@ -54,12 +54,7 @@ def staged(folder: Path) -> Iterator[Path]:
     stage = Path(tempfile.mkdtemp(prefix=".staged-", dir=folder))
     try:
         yield stage
-        files = sorted(path for path in stage.rglob("*") if path.is_file())
-        for target in dict.fromkeys(folder / path.relative_to(stage).parent for path in files):
-            target.mkdir(parents=True, exist_ok=True)
-        # What names other files comes last: the shallowest.
-        for path in sorted(files, key=lambda path: -len(path.parts)):
-            path.replace(folder / path.relative_to(stage))
+        _move_into(folder, stage)
     except BaseException:
         shutil.rmtree(stage)
         for path in missing:
@@ -67,3 +62,13 @@ def staged(folder: Path) -> Iterator[Path]:
                 path.rmdir()
         raise
     shutil.rmtree(stage)
+
+
+def _move_into(folder: Path, stage: Path) -> None:
+    """Move what lies in ``stage``; folders first, since files beside them may name what is in them."""
+    for path in sorted(stage.iterdir(), key=lambda path: (path.is_file(), path.name)):
+        target = folder / path.name
+        if path.is_dir() and target.exists():
+            _move_into(target, path)
+        else:
+            path.replace(target)

@@ -29,6 +29,7 @@ __all__ = [
     "Frame",
     "Infos",
     "locate",
+    "parse_frame",
     "read_entries",
     "read_infos",
     "write_infos",
@@ -128,7 +129,7 @@ def read_infos(path: Path) -> Infos:
     meta, entries = _read(path)
     try:
         box_dim = 6 + CONVENTIONS[meta["dataset_type"]].angles
-        frames = tuple(_parse_frame(entry, box_dim) for entry in entries)
+        frames = tuple(parse_frame(entry, box_dim) for entry in entries)
         return Infos(path, meta["dataset_type"], meta["split"], tuple(meta["classes"]), frames)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
@@ -222,7 +223,18 @@ def _load(path: Path) -> Any:
         raise DataError(message, where=str(path), hint=CONVERT_HINT) from error
 
 
-def _parse_frame(entry: Mapping[str, Any], box_dim: int) -> Frame:
+def parse_frame(entry: Mapping[str, Any], box_dim: int) -> Frame:
+    """Read one entry of an info file.
+
+    Args:
+        entry: as :func:`write_infos` takes it.
+        box_dim: numbers of a box.
+
+    Raises:
+        KeyError: the entry lacks a key.
+        TypeError: a value cannot be what it has to be.
+        ValueError: likewise.
+    """
     objects = entry["instances"]
     return Frame(
         name=entry["name"],

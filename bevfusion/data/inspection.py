@@ -7,7 +7,7 @@ shows here: labelled 3D boxes must project into their labelled 2D boxes and hold
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,22 @@ from numpy.typing import NDArray
 from rich.console import Group
 from rich.table import Table
 
-from bevfusion.data.infos import Camera, Frame, Infos, locate, read_infos
+from bevfusion.data.infos import Camera, Frame, locate, read_infos
 from bevfusion.data.loading import load_points
 from bevfusion.data.parallel import map_frames
 from bevfusion.errors import DataError, Fault
 from bevfusion.geometry.boxes import lidar_corners, points_in_boxes, project_boxes
 from bevfusion.geometry.frames import FloatArray, is_rotation, visible_mask
 
-__all__ = ["SplitReport", "inspect_split", "report_table"]
+__all__ = [
+    "FrameView",
+    "Places",
+    "SplitReport",
+    "inspect_frame",
+    "inspect_split",
+    "report_table",
+    "report_views",
+]
 
 _MIN_VISIBLE_SHARE = 0.99
 # People label 2D boxes around what they see, and 3D boxes around reach of arms and legs: real pedestrians
@@ -59,8 +67,24 @@ class SplitReport:
 
 
 @dataclass(frozen=True)
-class _FrameView:
-    box_ious: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+class Places:
+    """Where the files of a split lie: its info file, and the folders that its paths start from."""
+
+    info_path: Path
+    points_dir: Path
+    images_dir: Path
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """What was seen in one frame; attributes as of :class:`SplitReport`.
+
+    Attributes:
+        class_names: names of all labels; None where the frame is not labelled.
+    """
+
+    class_names: tuple[str, ...] | None
+    box_ious: NDArray[np.float64]
     box_points: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     faults: tuple[Fault, ...] = ()
 
@@ -86,24 +110,50 @@ def inspect_split(
         DataError: the info file cannot be read. What is wrong with frames is in the report instead.
     """
     infos = read_infos(info_path)
-    points_dir = infos.points_dir(root_dir, pts_prefix)
-    look = partial(
-        _inspect_frame, points_dir=points_dir, images_dir=root_dir / img_prefix, info_path=info_path
-    )
+    places = Places(info_path, infos.points_dir(root_dir, pts_prefix), root_dir / img_prefix)
+    look = partial(inspect_frame, places=places)
     views = map_frames(look, infos.frames, description=f"checking {infos.split}", workers=workers)
+    return report_views(infos.split, views, info_path)
+
+
+def inspect_frame(frame: Frame, places: Places) -> FrameView:
+    """Check one frame against its sensor files."""
+    where = f"{places.info_path}:frame {frame.sample_idx}"
+    faults = [*_camera_faults(frame, places, where)]
+    camera = next(iter(frame.cameras.values()))
+    names = None if frame.annotations is None else tuple(frame.annotations["name"])
+    ious = _overlaps(frame, camera)
+    try:
+        points = load_points(locate(places.points_dir, frame.lidar_path), num_features=frame.num_features)
+    except DataError as error:
+        return FrameView(names, ious, faults=(*faults, *error.faults))
+    seen = visible_mask(points[:, :3], camera.lidar2img, height_px=camera.height, width_px=camera.width)
+    if seen.mean() < _MIN_VISIBLE_SHARE:
+        message = (
+            f"{seen.mean():.0%} of the reduced points project into the image, {_MIN_VISIBLE_SHARE:.0%} should"
+        )
+        faults.append(Fault(message, where, "points and calibration differ: convert again"))
+    counts = points_in_boxes(points, frame.boxes_lidar).sum(axis=0)
+    if (counts != frame.num_lidar_pts).any():
+        message = f"boxes hold {counts.tolist()} points, the info file says {frame.num_lidar_pts.tolist()}"
+        faults.append(Fault(message, where, "points and info file differ: convert again"))
+    return FrameView(names, ious, counts, tuple(faults))
+
+
+def report_views(split: str, views: Sequence[FrameView], info_path: Path) -> SplitReport:
+    """Sum up what was seen in the frames of a split."""
     ious = np.concatenate([np.zeros((0, 2)), *(view.box_ious for view in views)])
     points = np.concatenate([np.zeros(0, dtype=np.int64), *(view.box_points for view in views)])
+    is_labelled = any(view.class_names is not None for view in views)
     return SplitReport(
-        split=infos.split,
-        frames=len(infos.frames),
-        empty_frames=sum(len(frame.labels) == 0 for frame in infos.frames),
+        split=split,
+        frames=len(views),
+        empty_frames=sum(len(view.box_ious) == 0 for view in views),
         box_ious=ious,
         box_points=points,
-        class_counts=Counter(
-            name for frame in infos.frames for name in (frame.annotations or {}).get("name", ())
-        ),
-        faults=(*(fault for view in views for fault in view.faults), *_split_faults(infos, ious)),
-        warnings=_split_warnings(infos, ious, points),
+        class_counts=Counter(name for view in views for name in view.class_names or ()),
+        faults=(*(fault for view in views for fault in view.faults), *_split_faults(info_path, ious)),
+        warnings=_split_warnings(split, ious, points, is_labelled=is_labelled),
     )
 
 
@@ -126,33 +176,15 @@ def _histogram(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "no labels"
 
 
-def _inspect_frame(frame: Frame, *, points_dir: Path, images_dir: Path, info_path: Path) -> _FrameView:
-    where = f"{info_path}:frame {frame.sample_idx}"
-    faults = []
+def _camera_faults(frame: Frame, places: Places, where: str) -> Iterator[Fault]:
     for name, camera in frame.cameras.items():
-        image = locate(images_dir, camera.img_path)
+        image = locate(places.images_dir, camera.img_path)
         if not image.is_file():
-            hint = f"restore it; {info_path} refers to it"
-            faults.append(Fault("the image is missing", str(image), hint))
+            hint = f"restore it; {places.info_path} refers to it"
+            yield Fault("the image is missing", str(image), hint)
         if not is_rotation(camera.lidar2cam):
             hint = "mend R0_rect or Tr_velo_to_cam in the frame's calib file and convert again"
-            faults.append(Fault(f"lidar2cam of {name} is not a rotation", where, hint))
-    try:
-        points = load_points(locate(points_dir, frame.lidar_path), num_features=frame.num_features)
-    except DataError as error:
-        return _FrameView(faults=(*faults, *error.faults))
-    camera = next(iter(frame.cameras.values()))
-    seen = visible_mask(points[:, :3], camera.lidar2img, height_px=camera.height, width_px=camera.width)
-    if seen.mean() < _MIN_VISIBLE_SHARE:
-        message = (
-            f"{seen.mean():.0%} of the reduced points project into the image, {_MIN_VISIBLE_SHARE:.0%} should"
-        )
-        faults.append(Fault(message, where, "points and calibration differ: convert again"))
-    counts = points_in_boxes(points, frame.boxes_lidar).sum(axis=0)
-    if (counts != frame.num_lidar_pts).any():
-        message = f"boxes hold {counts.tolist()} points, the info file says {frame.num_lidar_pts.tolist()}"
-        faults.append(Fault(message, where, "points and info file differ: convert again"))
-    return _FrameView(_overlaps(frame, camera), counts, tuple(faults))
+            yield Fault(f"lidar2cam of {name} is not a rotation", where, hint)
 
 
 def _overlaps(frame: Frame, camera: Camera) -> NDArray[np.float64]:
@@ -169,7 +201,7 @@ def _paired_ious(a: FloatArray, b: FloatArray) -> NDArray[np.float64]:
     return np.stack([area, height], axis=1)
 
 
-def _split_faults(infos: Infos, ious: NDArray[np.float64]) -> list[Fault]:
+def _split_faults(info_path: Path, ious: NDArray[np.float64]) -> list[Fault]:
     if len(ious) == 0:
         return []
     area, height = np.median(ious, axis=0)
@@ -180,17 +212,19 @@ def _split_faults(infos: Infos, ious: NDArray[np.float64]) -> list[Fault]:
         f" in height {height:.2f} (at least {_MIN_HEIGHT_IOU})"
     )
     hint = "labels and calibration differ: look at frame, origin and order of sizes"
-    return [Fault(message, str(infos.path), hint)]
+    return [Fault(message, str(info_path), hint)]
 
 
-def _split_warnings(infos: Infos, ious: NDArray[np.float64], points: NDArray[np.int64]) -> tuple[str, ...]:
-    if all(frame.annotations is None for frame in infos.frames):
-        return (f"{infos.split}: no labels; it can be inferred on, not scored",)
+def _split_warnings(
+    split: str, ious: NDArray[np.float64], points: NDArray[np.int64], *, is_labelled: bool
+) -> tuple[str, ...]:
+    if not is_labelled:
+        return (f"{split}: no labels; it can be inferred on, not scored",)
     if len(ious) == 0:
-        return (f"{infos.split}: no frame shows a person",)
+        return (f"{split}: no frame shows a person",)
     warnings = []
     if beside := int((ious < (_MIN_BOX_IOU, _MIN_HEIGHT_IOU)).any(axis=1).sum()):
-        warnings.append(f"{infos.split}: {beside} of {len(ious)} 3D boxes do not project into their 2D box")
+        warnings.append(f"{split}: {beside} of {len(ious)} 3D boxes do not project into their 2D box")
     if hollow := int((points == 0).sum()):
-        warnings.append(f"{infos.split}: {hollow} of {len(points)} 3D boxes hold no LiDAR point")
+        warnings.append(f"{split}: {hollow} of {len(points)} 3D boxes hold no LiDAR point")
     return tuple(warnings)

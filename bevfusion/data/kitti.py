@@ -65,21 +65,19 @@ class KittiLayout:
         sequences = read_sequences(listed.with_name("sequences.txt"))
         part = part_of(self.root_dir, split)
         folder = self.root_dir / part
-        labelled = _stems(folder / "label_2")
-        is_labelled = split != "test" or not labelled.isdisjoint(names)
+        clouds, calibrations, labels = (folder / name for name in ("velodyne", "calib", "label_2"))
+        images = {camera: folder / name for camera, name in list(_CAMERAS.items())[: self.num_views]}
+        is_labelled = split != "test" or any((labels / f"{name}.txt").exists() for name in names)
         return [
             FrameFiles(
                 name=name,
                 sample_idx=int(name),
                 part=part,
                 sequence=sequences.get(name, ""),
-                points=find_points(folder / "velodyne", name, suffixes=(".bin", ".npy")),
-                images={
-                    camera: folder / images / f"{name}.png"
-                    for camera, images in list(_CAMERAS.items())[: self.num_views]
-                },
-                calibration=folder / "calib" / f"{name}.txt",
-                labels=folder / "label_2" / f"{name}.txt" if is_labelled else None,
+                points=find_points(clouds, name, suffixes=(".bin", ".npy")),
+                images={camera: folder / f"{name}.png" for camera, folder in images.items()},
+                calibration=calibrations / f"{name}.txt",
+                labels=labels / f"{name}.txt" if is_labelled else None,
             )
             for name in names
         ]
@@ -221,7 +219,3 @@ def _label_fault(name: str, field_count: int, *, is_numeric: bool) -> Fault | No
         allowed = ", ".join((*KITTI_CLASSES, _OUR_NAME))
         return Fault(f"unknown class {name!r}", hint=f"known are {allowed}; use Misc for others")
     return None if is_numeric else Fault("a field is not a finite number", hint="mend or remove the line")
-
-
-def _stems(folder: Path) -> set[str]:
-    return {path.stem for path in folder.glob("*.txt")}

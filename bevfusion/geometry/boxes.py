@@ -196,10 +196,12 @@ def points_in_boxes(points: FloatArray, boxes: FloatArray) -> NDArray[np.bool_]:
         (n, m).
     """
     inside = np.zeros((len(points), len(boxes)), dtype=bool)
+    x, y = points[:, 0], points[:, 1]
     for column, (box, rotation) in enumerate(zip(boxes, _rotations(boxes), strict=True)):
         # A box tilted over reaches no further from its bottom centre than to its farthest upper corner.
         reach = np.hypot(np.hypot(box[3], box[4]) / 2, box[5] if len(box) == 9 else 0.0) + 1e-6
-        near = np.flatnonzero((np.abs(points[:, :2] - box[:2]) <= reach).all(axis=1))
+        # Axis by axis: a sweep has 120,000 points, and conversion spends its time here.
+        near = np.flatnonzero((np.abs(x - box[0]) <= reach) & (np.abs(y - box[1]) <= reach))
         along, across, up = ((points[near, :3] - box[:3].astype(points.dtype)) @ rotation).T
         in_height = (up >= 0) & (up <= box[5])
         inside[near, column] = (np.abs(along) <= box[3] / 2) & (np.abs(across) <= box[4] / 2) & in_height
