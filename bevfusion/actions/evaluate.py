@@ -51,6 +51,7 @@ def _deliver(spec: ExperimentSpec, tested: Tested) -> dict[str, float]:
 
 def _diagnose(spec: ExperimentSpec, tested: Tested, traced: dict[str, Curve]) -> None:
     from bevfusion.diagnosis.conditions import CONDITIONS
+    from bevfusion.diagnosis.frames import choose_frames
     from bevfusion.diagnosis.probe import probe
     from bevfusion.diagnosis.report import diagnose, judge_classes
     from bevfusion.diagnosis.size import measure_size
@@ -62,9 +63,9 @@ def _diagnose(spec: ExperimentSpec, tested: Tested, traced: dict[str, Curve]) ->
     probed = probe(
         tested.model,
         tested.dataset,
-        CONDITIONS if spec.input_modality.use_camera else {},
+        [tested.position(frame) for frame in choose_frames(tested.frames, spec.evaluate.diagnosis_frames)],
+        conditions=CONDITIONS if spec.input_modality.use_camera else {},
         classes=classes,
-        frames=spec.evaluate.diagnosis_frames,
     )
     document = {
         "checkpoint": str(tested.checkpoint),

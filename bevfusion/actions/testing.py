@@ -54,10 +54,13 @@ class Tested:
         """Detections of each frame."""
         return [frame.detections for frame in self.frames]
 
+    def position(self, frame: FrameResult) -> int:
+        """Where a frame stands in the data set."""
+        return [info.sample_idx for info in self.dataset.infos.frames].index(frame.sample_idx)
+
     def points(self, frame: FrameResult) -> NDArray[np.float32]:
         """The points (n, 3+) of a frame as the model has seen them, LiDAR frame, metres."""
-        numbers = [info.sample_idx for info in self.dataset.infos.frames]
-        points: torch.Tensor = self.dataset[numbers.index(frame.sample_idx)]["inputs"]["points"]
+        points: torch.Tensor = self.dataset[self.position(frame)]["inputs"]["points"]
         return points.numpy()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from bevfusion.metrics import FrameAnnotations
 
-__all__ = ["FrameResult"]
+__all__ = ["FrameResult", "choose_frames"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +42,15 @@ class FrameResult:
     def truth(self) -> FrameAnnotations:
         """The labels, none standing for a frame in which nothing is labelled."""
         return self.labels if self.labels is not None else FrameAnnotations.empty()
+
+
+def choose_frames(frames: Sequence[FrameResult], at_most: int) -> list[FrameResult]:
+    """Choose frames evenly; those in which something is labelled, as the others say little about recall.
+
+    Args:
+        frames: to choose from.
+        at_most: how many.
+    """
+    labelled = [frame for frame in frames if len(frame.truth)] or list(frames)
+    places = np.unique(np.linspace(0, len(labelled) - 1, at_most).astype(int))
+    return [labelled[place] for place in places]

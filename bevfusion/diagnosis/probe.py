@@ -57,21 +57,20 @@ class Probe:
 def probe(
     model: nn.Module,
     dataset: Dataset[Item],
-    conditions: Mapping[str, Condition],
+    positions: Sequence[int],
     *,
+    conditions: Mapping[str, Condition],
     classes: Sequence[str],
-    frames: int,
 ) -> Probe:
-    """Detect in evenly chosen frames, one at a time, under every condition.
+    """Detect in some frames, one at a time, under every condition.
 
     Args:
         model: detector of ours on its device.
         dataset: frames as they were recorded.
+        positions: which frames of the data set.
         conditions: what to change, by name; the frames as they are come first in any case.
         classes: class names in label order.
-        frames: how many frames to take, at most.
     """
-    positions = np.unique(np.linspace(0, len(dataset) - 1, frames).astype(int)).tolist()
     truth: list[FrameAnnotations] = []
     found: dict[str, list[FrameAnnotations]] = {name: [] for name in (AS_RECORDED, *conditions)}
     loading_s, latency_s = [], []

@@ -30,9 +30,9 @@ class EvaluateSpec(_TestSpec):
         " evaluate, off in that of train: a study's final check only scores.",
     )
     diagnosis_frames: int = leaf(
-        50,
-        "Frames that are run one by one for latency, with a sensor off, and with a shifted calibration: seven"
-        " passes over each.",
+        30,
+        "Labelled frames that are run one by one for latency, with a sensor off, and with a shifted"
+        " calibration: seven passes over each.",
         low=1,
         high=100000,
     )

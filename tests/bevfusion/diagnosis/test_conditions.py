@@ -88,7 +88,8 @@ class Detector(torch.nn.Module):
 
 
 def test_probe_scores_by_the_true_calibration_whatever_the_model_is_shown():
-    result = probe(Detector(), [item() for _ in range(90)], CONDITIONS, classes=["person"], frames=60)
+    frames = [item() for _ in range(60)]
+    result = probe(Detector(), frames, range(60), conditions=CONDITIONS, classes=["person"])
     assert result.frames == 60
     assert result.ap11 == {
         "as recorded": 100.0,
@@ -102,8 +103,9 @@ def test_probe_scores_by_the_true_calibration_whatever_the_model_is_shown():
     assert 0 < result.latency_ms.p50 <= result.latency_ms.p90 <= result.latency_ms.p99
 
 
-def test_frames_are_no_more_than_there_are():
-    assert probe(Detector(), [item() for _ in range(3)], {}, classes=["person"], frames=60).frames == 3
+def test_only_the_chosen_frames_are_read():
+    frames = [None, item(), None, item()]
+    assert probe(Detector(), frames, [1, 3], conditions={}, classes=["person"]).frames == 2
 
 
 def test_percentiles_leave_the_warm_up_out():

@@ -1,11 +1,13 @@
 import json
 import math
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bevfusion.diagnosis.errors import ERRORS, ap11_if_mended, mend
+from bevfusion.diagnosis.frames import FrameResult, choose_frames
 from bevfusion.diagnosis.judgement import Verdict, judge
 from bevfusion.diagnosis.recall import RecallBin, measure_fit, recall_by_distance, recall_by_occlusion
 from bevfusion.diagnosis.report import diagnose, judge_classes
@@ -106,3 +108,14 @@ def test_diagnosis_holds_all_figures_and_can_be_written_as_json(crowded):
     assert json.loads(json.dumps(asdict(person)))["recall_by_occlusion"] == [
         {"name": "visible", "labels": 120, "found": 90, "recall": 75.0}
     ]
+
+
+def test_labelled_frames_are_chosen_evenly():
+    eye = np.eye(4)
+    frames = [
+        FrameResult(i, str(i), Path(), (1, 1), eye, eye, frame(Person(0.0)) if i % 2 else None, frame())
+        for i in range(10)
+    ]
+    assert [chosen.sample_idx for chosen in choose_frames(frames, 3)] == [1, 5, 9]
+    assert [chosen.sample_idx for chosen in choose_frames(frames, 99)] == [1, 3, 5, 7, 9]
+    assert [chosen.sample_idx for chosen in choose_frames(frames[::2], 2)] == [0, 8]

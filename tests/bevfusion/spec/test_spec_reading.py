@@ -141,7 +141,13 @@ def test_template_reads_back_as_the_defaults(tmp_path: Path, action: str):
     else:
         from bevfusion.spec import derive
 
-        assert load_spec(path) == derive(ExperimentSpec())
+        assert load_spec(path) == derive(ACTIONS[action])
+
+
+def test_only_the_template_of_evaluate_asks_for_a_diagnosis():
+    asks = {action: spec.evaluate.diagnose for action, spec in ACTIONS.items() if hasattr(spec, "evaluate")}
+    assert [action for action, diagnose in asks.items() if diagnose] == ["evaluate"]
+    assert ExperimentSpec().evaluate.diagnose is False
 
 
 VALUES = st.one_of(
