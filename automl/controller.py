@@ -159,7 +159,7 @@ class _Study:
                 end_leftovers(self._folder.trial(record.id))
         self._record(StudyStarted(pid, process_start(pid) or 0, socket.gethostname()))
         for tracker in self._ports.trackers:
-            tracker.study_started(self._plan.sheet)
+            tracker.study_started(self._plan.sheet, list(self.state.records.values()))
         for record in list(self.state.records.values()):
             self._pick_up(record)
 

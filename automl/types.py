@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -302,3 +302,16 @@ class StudySheet:
     space: Mapping[str, Any]
     tags: Mapping[str, str] = field(default_factory=dict)
     is_search: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the folder, as it stands at the head of ``study.json``."""
+        return {
+            "study_id": self.study_id,
+            "model": self.model,
+            "metric": self.metric.name,
+            "direction": self.metric.direction.value,
+            "budget": asdict(self.budget),
+            "is_search": self.is_search,
+            "tags": dict(self.tags),
+            "space": self.space,
+        }

@@ -6,5 +6,6 @@ from automl.app.outcome import Outcome
 from automl.app.resume import resume
 from automl.app.run import run
 from automl.app.stop import Stop, stop
+from automl.app.views import Sync, rebuild, sync
 
-__all__ = ["Outcome", "Stop", "resume", "run", "stop"]
+__all__ = ["Outcome", "Stop", "Sync", "rebuild", "resume", "run", "stop", "sync"]

@@ -8,6 +8,7 @@ from automl.planning import Plan
 from automl.ports import Tracker
 from automl.provenance import fingerprint_files, installed_versions, source_revision
 from automl.study.store import StudyFolder
+from automl.tracking import choose_store
 from automl.types import Direction, Metric, StudySheet
 
 __all__ = ["UNRANKED", "make_sheet", "make_tracker"]
@@ -41,9 +42,8 @@ def make_sheet(plan: Plan, folder: StudyFolder) -> StudySheet:
 
 def make_tracker(plan: Plan) -> Tracker:
     """The MLflow store that was asked for; else a SQLite file beside the results."""
-    from automl.adapters.mlflow_sink import MlflowSink, local_tracking_uri  # noqa: PLC0415 - slow to import
+    from automl.adapters.mlflow_sink import MlflowSink  # noqa: PLC0415 - slow to import
 
-    results_dir = plan.request.results_dir
-    uri = plan.request.tracking_uri or local_tracking_uri(results_dir)
-    artifacts = results_dir / "mlartifacts" if uri.startswith("sqlite:") else None
-    return MlflowSink(uri, plan.request.experiment or plan.skill.name, artifacts=artifacts)
+    request = plan.request
+    experiment = request.experiment or plan.skill.name
+    return MlflowSink(choose_store(request.tracking_uri, experiment, request.results_dir))

@@ -1,4 +1,4 @@
-"""Ends a study that runs somewhere else on this machine, so that it can go on later."""
+"""Ends a study or action that runs somewhere else on this machine; a study can go on later."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from automl.app.outcome import resume_command
-from automl.errors import UsageError
 from automl.study.controllers import stop_controller
 from automl.study.state import Phase, read_state
 from automl.study.store import StudyFolder
+from automl.trials.folder import TrialFolder
 from automl.trials.leftovers import end_leftovers
 
 __all__ = ["Stop", "stop"]
@@ -22,7 +22,7 @@ class Stop:
     Attributes:
         was_running: whether a controller had the study in hand.
         killed: processes of trials that nobody looked after any more.
-        resume: the command that goes on with it; empty for a study that has ended.
+        resume: the command that goes on with it; empty where nothing can go on.
     """
 
     study_id: str
@@ -44,21 +44,21 @@ def stop(folder: StudyFolder, *, patience_s: float) -> Stop:
         patience_s: how long trials may take to save before the controller is killed.
 
     Raises:
-        UsageError: it is a plain action, or runs on another machine.
+        UsageError: it runs on another machine.
         StudyError: its files are damaged.
     """
-    if folder.job.is_file():
-        raise UsageError("is a plain action", where=str(folder.root), hint="end it with Ctrl-C where it runs")
     metric = folder.read_sheet().metric
     before = read_state(folder.events, metric)
     was_running = stop_controller(before, patience_s=patience_s)
     after = read_state(folder.events, metric)
-    killed = sum(end_leftovers(folder.trial(trial)) for trial in after.records)
+    places = [TrialFolder(folder.root), *(folder.trial(trial) for trial in after.records)]
+    killed = sum(end_leftovers(place) for place in places)
     has_ended = after.phase in {Phase.FINISHED, Phase.FAILED}
+    can_resume = not has_ended and not folder.job.is_file()
     return Stop(
         study_id=folder.id,
         state=after.phase.value if has_ended else Phase.INTERRUPTED.value,
         was_running=was_running,
         killed=killed,
-        resume="" if has_ended else resume_command(folder),
+        resume=resume_command(folder) if can_resume else "",
     )

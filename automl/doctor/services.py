@@ -11,12 +11,12 @@ import urllib.request
 from pathlib import Path
 
 from automl.doctor.check import Check, CheckStatus
+from automl.tracking import NETWORK_FILE_SYSTEMS, file_system_of, local_tracking_uri
 
 __all__ = ["check_mlflow", "check_ray"]
 
 _ANSWER_S = 5.0
 _RAY_S = 60.0
-_NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "lustre", "beegfs", "ceph", "fuse.sshfs"})
 _LEAST_SHARED_BYTES = 100e6
 _SQLITE = "sqlite:///"
 
@@ -63,7 +63,7 @@ def check_mlflow(uri: str | None, results_dir: Path) -> Check:
         results_dir: where studies lie.
     """
     try:
-        from automl.adapters.mlflow_sink import local_tracking_uri  # noqa: PLC0415 - whether it can be is asked
+        import automl.adapters.mlflow_sink  # noqa: F401, PLC0415 - whether it can be is asked
     except ImportError as error:
         remedy = "pip install --constraint constraints.txt 'automl-3d[tune]'"
         return Check("mlflow", CheckStatus.FAILED, f"cannot be imported: {error}", remedy)
@@ -89,7 +89,7 @@ def _check_server(uri: str) -> Check:
 
 def _check_sqlite(path: Path) -> Check:
     place = path if path.exists() else path.parent
-    if (kind := _file_system(place)) in _NETWORK_FILE_SYSTEMS:
+    if (kind := file_system_of(place)) in NETWORK_FILE_SYSTEMS:
         remedy = "SQLite breaks on network file systems: put it on a local disk, or run a server"
         return Check("mlflow", CheckStatus.FAILED, f"{path} lies on {kind}", remedy)
     if not path.exists():
@@ -101,11 +101,3 @@ def _check_sqlite(path: Path) -> Check:
         remedy = "move it away; `automl rebuild` makes it anew from the studies"
         return Check("mlflow", CheckStatus.FAILED, f"{path}: {error}", remedy)
     return Check("mlflow", CheckStatus.OK, f"{path}, {runs} runs")
-
-
-def _file_system(path: Path) -> str:
-    """Kind of the file system that holds a path, by the longest mount point above it."""
-    wanted = path.resolve()
-    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    holding = [(point, kind) for point, kind in mounts if wanted.is_relative_to(point)]
-    return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]

@@ -34,6 +34,7 @@ from automl.schema.spec import OVERRIDES, Layer, LayeredSpec, apply_params, merg
 from automl.schema.validation import find_unset
 from automl.skills import Skill, SkillAction, SpecKeys, load_skill
 from automl.space import SearchSpace
+from automl.tracking import check_store, local_tracking_uri
 from automl.types import Budget, Direction, Metric, Spec
 
 __all__ = ["make_plan", "resolve_space"]
@@ -52,6 +53,7 @@ def make_plan(request: RunRequest) -> Plan:
         AutomlError: whatever makes the run impossible, with file, key and remedy; exit codes 2 and 3.
     """
     _refuse_unavailable(request)
+    check_store(request.tracking_uri or local_tracking_uri(request.results_dir))
     skill = load_skill(request.model, request.skill_dir)
     action = skill.action(request.action)
     files = read_files(skill, action)

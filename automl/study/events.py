@@ -21,6 +21,7 @@ __all__ = [
     "EpochReported",
     "Event",
     "EventLog",
+    "EventReader",
     "StudyEnded",
     "StudyStarted",
     "TrialEnded",
@@ -194,6 +195,32 @@ class EventLog:
         os.close(self._descriptor)
 
 
+class EventReader:
+    """Follows the events of a study while they are written.
+
+    Args:
+        path: ``events.jsonl`` of the study; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset, self._digest = 0, _FIRST_DIGEST
+
+    def read_new(self) -> list[tuple[float, Event]]:
+        """Complete events since the last call with their times; one that is still being written comes later.
+
+        Raises:
+            StudyError: a line is damaged or does not follow from the one before it.
+        """
+        return list(self._iterate()) if self._path.exists() else []
+
+    def _iterate(self) -> Iterator[tuple[float, Event]]:
+        for line in _complete_lines(self._path, self._offset):
+            entry = _decode(self._path, line, self._digest)
+            self._offset, self._digest = self._offset + len(line), _digest(line)
+            yield entry
+
+
 def read_events(path: Path) -> Iterator[tuple[float, Event]]:
     """All complete events with their times; a line that is still being written is left out.
 
@@ -235,8 +262,9 @@ def _write_synced(descriptor: int, line: bytes) -> None:
     os.fsync(descriptor)
 
 
-def _complete_lines(path: Path) -> Iterator[bytes]:
+def _complete_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
     with path.open("rb") as stream:
+        stream.seek(offset)
         for line in stream:
             if line.endswith(b"\n"):
                 yield line

@@ -11,25 +11,26 @@ from automl.errors import StatusError, StudyError
 from automl.study.store import StudyFolder
 from automl.trials.folder import TrialFolder, write_atomically
 from automl.trials.status_reader import StatusLine, StatusReader
+from automl.types import StudySheet
 
 __all__ = ["read_job", "write_job"]
 
 _STATES = {"SUCCESS": "succeeded", "FAILURE": "failed"}
 
 
-def write_job(folder: StudyFolder, *, action: str, model: str, data: str | None) -> None:
+def write_job(folder: StudyFolder, sheet: StudySheet, *, action: str, data: str | None) -> None:
     """Write ``job.json``, by which later actions find what this one made.
 
     Args:
         folder: the job's folder.
+        sheet: what identifies the job to people and trackers.
         action: what it does.
-        model: network it belongs to.
         data: data root it reads.
     """
     entry = {
+        **sheet.to_json(),
         "job_id": folder.id,
         "action": action,
-        "model": model,
         "data": data,
         "created": datetime.now().astimezone().isoformat(timespec="milliseconds"),
     }

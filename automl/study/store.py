@@ -6,12 +6,13 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from automl.errors import EnvironmentUnusableError, StudyError, UsageError
+from automl.tracking import TrackingStore
 from automl.trials.folder import TrialFolder, write_atomically
 from automl.types import Budget, Direction, Metric, StudyId, StudySheet, TrialId
 
@@ -19,6 +20,7 @@ __all__ = ["StudyFolder", "check_name", "find_folder", "list_folders", "new_fold
 
 _START_FIELD = 19
 _DEAD = "ZX"
+_TRACKING_IDS = ("tracking_uri", "experiment_id", "run_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -78,26 +80,17 @@ class StudyFolder:
             sheet: what identifies the study.
             asked: everything else worth keeping: policy, algorithm, seeds, spec, versions.
         """
-        known = {
-            "study_id": sheet.study_id,
-            "model": sheet.model,
-            "metric": sheet.metric.name,
-            "direction": sheet.metric.direction.value,
-            "budget": asdict(sheet.budget),
-            "is_search": sheet.is_search,
-            "tags": dict(sheet.tags),
-            "space": sheet.space,
-        }
-        write_atomically(self.sheet, json.dumps({**known, **asked}, indent=2) + "\n")
+        write_atomically(self.sheet, json.dumps({**sheet.to_json(), **asked}, indent=2) + "\n")
 
     def read_sheet(self) -> StudySheet:
-        """Read ``study.json``.
+        """Read ``study.json``, or ``job.json`` of a plain action.
 
         Raises:
             StudyError: it is missing or damaged.
         """
+        path = self.job if self.job.is_file() else self.sheet
         try:
-            found = json.loads(self.sheet.read_text("utf-8"))
+            found = json.loads(path.read_text("utf-8"))
             return StudySheet(
                 study_id=self.id,
                 root=self.root,
@@ -109,15 +102,44 @@ class StudyFolder:
                 is_search=found["is_search"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StudyError(f"cannot be read: {error}", where=str(self.sheet)) from error
+            raise StudyError(f"cannot be read: {error}", where=str(path)) from error
 
     def read_tracking(self) -> Mapping[str, str] | None:
         """Tracking uri, experiment and run; None while nothing was tracked."""
+        found = self._read_tracking()
+        return {name: found[name] for name in _TRACKING_IDS} if "run_id" in found else None
+
+    def read_tracking_store(self) -> TrackingStore | None:
+        """The store that the study's runs go to, whether it was ever reached or not; None for no store."""
+        found = self._read_tracking()
         try:
-            found: Mapping[str, str] = json.loads(self.tracking.read_text("utf-8"))
-        except (OSError, ValueError):
+            artifacts = found["artifacts"]
+            return TrackingStore(
+                found["tracking_uri"], found["experiment"], Path(artifacts) if artifacts else None
+            )
+        except KeyError:
             return None
-        return found
+
+    def write_tracking(self, store: TrackingStore, **ids: str) -> None:
+        """Write down the store; once it was reached, with the ids of experiment and run."""
+        known = {
+            "tracking_uri": store.uri,
+            "experiment": store.experiment,
+            "artifacts": str(store.artifacts) if store.artifacts else None,
+        }
+        before = self._read_tracking()
+        kept = {name: before[name] for name in ("experiment_id", "run_id") if name in before}
+        is_same = before.get("tracking_uri") == store.uri and before.get("experiment") == store.experiment
+        entry = {**known, **(kept if is_same else {}), **ids}
+        if entry != before:
+            write_atomically(self.tracking, json.dumps(entry, indent=2) + "\n")
+
+    def _read_tracking(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self.tracking.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 def new_folder(results_dir: Path, kind: str, name: str | None = None) -> StudyFolder:

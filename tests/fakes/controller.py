@@ -1,4 +1,4 @@
-"""The ``automl`` command with trials one at a time and no tracker: a controller that is quick to start and kill."""
+"""The ``automl`` command with trials one at a time and no tracker: a controller quick to start and to kill."""
 
 import sys
 from typing import Any

@@ -15,7 +15,8 @@ from automl.study.events import (
     TrialStarted,
     TrialSuggested,
 )
-from automl.study.store import StudyFolder
+from automl.study.job import write_job
+from automl.study.store import StudyFolder, new_folder
 from automl.types import Budget, Cause, Direction, Metric, Report, StudyId, StudySheet, TrialId, TrialState
 
 METRIC = Metric("AP11", Direction.MAXIMIZE)
@@ -78,3 +79,14 @@ def finished_study(root: Path) -> StudyFolder:
             StudyEnded("finished", verdict),
         ],
     )
+
+
+def make_job(results_dir: Path) -> StudyFolder:
+    """An evaluation that measured 61."""
+    folder = new_folder(results_dir, "evaluate")
+    sheet = StudySheet(folder.id, folder.root, "fake", METRIC, Budget(1, 1), {"parameters": []}, {}, False)
+    write_job(folder, sheet, action="evaluate", data=None)
+    (folder.root / "status.json").write_text(
+        '{"status": "SUCCESS", "message": "done", "kpi": {"AP11": 61}}\n'
+    )
+    return folder

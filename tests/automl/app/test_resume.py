@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fake_ports import RecordingTracker
 from fake_skill import write_fake_skill
+from fake_study import make_job
 
 from automl.adapters.sequential import SequentialScheduler
 from automl.app import Outcome, resume, run, stop
@@ -19,8 +20,7 @@ from automl.cli.main import main
 from automl.errors import StudyError, UsageError
 from automl.request import RunRequest
 from automl.study.events import EventLog, StudyStarted, read_events
-from automl.study.job import write_job
-from automl.study.store import StudyFolder, new_folder, process_start
+from automl.study.store import StudyFolder, process_start
 from automl.trials.leftovers import find_leftovers
 from automl.types import TrialId
 
@@ -147,8 +147,7 @@ def test_interrupt_says_how_to_go_on(
 
 
 def test_plain_action_cannot_be_gone_on_with(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path, "evaluate")
-    write_job(folder, action="evaluate", model="fake", data=None)
+    folder = make_job(tmp_path)
     with pytest.raises(UsageError, match=r"is a plain action, which begins anew"):
         resume(folder)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fake_skill import write_fake_skill
+from fake_study import make_job
 from scripted_study import ScriptedStudy
 
 from automl.adapters.sequential import SequentialScheduler
@@ -17,8 +18,6 @@ from automl.cli.main import main
 from automl.cli.progress import ConsoleProgress
 from automl.report.wording import shorten
 from automl.request import RunRequest
-from automl.study.job import write_job
-from automl.study.store import new_folder
 from automl.study.summary import read_summary
 
 
@@ -106,13 +105,7 @@ def test_list_shows_the_study(study: tuple[dict[str, Any], str], capsys: pytest.
 
 
 def write_plain_job(results_dir: Path) -> str:
-    """An evaluation that measured 61."""
-    folder = new_folder(results_dir, "evaluate")
-    write_job(folder, action="evaluate", model="fake", data=None)
-    (folder.root / "status.json").write_text(
-        '{"status": "SUCCESS", "message": "done", "kpi": {"AP11": 61}}\n'
-    )
-    return folder.id
+    return make_job(results_dir).id
 
 
 def test_a_plain_job_has_a_status_and_no_winner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def test_the_local_store_is_made_counted_or_called_broken(tmp_path: Path) -> Non
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_file_system", lambda _: "nfs4")
+    monkeypatch.setattr(services, "file_system_of", lambda _: "nfs4")
     found = services.check_mlflow(None, tmp_path)
     assert (found.status, found.found) == ("failed", f"{tmp_path / 'mlflow.db'} lies on nfs4")
 

@@ -1,0 +1,37 @@
+"""``automl sync``: send to MLflow what it missed while it was down, slow or full; nothing arrives twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl.cli.studies import AsJson, ResultsDir, StudyArgument
+
+__all__ = ["command"]
+
+
+def command(
+    study_id: StudyArgument = None,
+    results_dir: ResultsDir = Path("results"),
+    tracking_uri: Annotated[str | None, typer.Option(help="Another store than the study's own.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    r"""Send to MLflow what it missed while it was down, slow or full; nothing arrives twice.
+
+    \b
+    Examples:
+      automl sync
+      automl sync --tracking-uri http://127.0.0.1:5000
+    """
+    from automl.app import sync
+    from automl.study.store import find_folder
+
+    done = sync(find_folder(results_dir, study_id), tracking_uri=tracking_uri)
+    if as_json:
+        print(json.dumps(done.to_json()))
+    else:
+        print(f"{done.study_id}: {done.events} events sent to {done.tracking_uri}")
+    return 0
