@@ -7,7 +7,6 @@ begins a study or goes on with one: whatever the events of the past say is told 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,7 +51,7 @@ from automl.study.summary import summarize
 from automl.study.telling import tell_strategy
 from automl.study.treatments import is_machines_fault, may_retry, needs_relief
 from automl.study.verdict import find_winner, list_to_check, make_verdict
-from automl.trials.folder import TrialFolder
+from automl.trials.folder import TrialFolder, copy_atomically
 from automl.trials.leftovers import end_leftovers
 from automl.types import Cause, Report, Resources, Role, Spec, StudySheet, TrialId, TrialRecord, TrialState
 
@@ -257,12 +256,26 @@ class _Study:
         check = self._ports.final_check
         test = check(list_to_check(records, metric, winner)) if check else {}
         write_best_metrics(self._folder, metric, winner, test.get(winner.id))
-        self._checkpoints.keep_only({DEFAULT_TRIAL, winner.id})
-        self.finish(Phase.FINISHED, make_verdict(metric, records, winner, test))
+        verdict = make_verdict(metric, records, winner, test)
+        self.finish(Phase.FINISHED, verdict, still_needed={DEFAULT_TRIAL, winner.id})
 
-    def finish(self, phase: Phase, verdict: dict[str, object] | None = None) -> None:
-        """Record the last event and tell the trackers."""
+    def finish(
+        self,
+        phase: Phase,
+        verdict: dict[str, object] | None = None,
+        *,
+        still_needed: set[TrialId] | None = None,
+    ) -> None:
+        """Record the last event, drop what nothing needs after it, and tell the trackers.
+
+        Args:
+            phase: how the study ends.
+            verdict: winner against default.
+            still_needed: final trials that keep their checkpoints; None is all that have them.
+        """
         self._record(StudyEnded(phase.value, verdict))
+        if still_needed is not None:
+            self._checkpoints.keep_only(still_needed)
         summary = summarize(self._folder, self.state)
         kept = [record for record in self.state.records.values() if self._checkpoints.is_kept(record.id)]
         for tracker in self._ports.trackers:
@@ -345,7 +358,7 @@ class _Study:
         assert record.origin is not None
         if source := self._folder.trial(record.origin.trial).find_checkpoint(record.origin.epoch):
             folder.checkpoints.mkdir(exist_ok=True)
-            shutil.copyfile(source, folder.checkpoints / source.name)
+            copy_atomically(source, folder.checkpoints / source.name)
 
     def _take_in(self, event: Event, at: float) -> None:
         """The one way of an event into state and strategy, whether it happens now or did long ago."""

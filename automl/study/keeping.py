@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 from automl.study.finals import choose_finalists
 from automl.study.state import DEFAULT_TRIAL
 from automl.study.store import StudyFolder
-from automl.trials.folder import write_atomically
+from automl.trials.folder import copy_atomically, write_atomically
 from automl.types import Metric, Role, TrialId, TrialRecord
 
 __all__ = ["CheckpointKeeper", "write_best", "write_best_metrics"]
@@ -17,8 +16,9 @@ __all__ = ["CheckpointKeeper", "write_best", "write_best_metrics"]
 class CheckpointKeeper:
     """Drops what nothing can need any more.
 
-    While a trial may go on: its best epoch, for the winner, and its newest, to go on from. Once it is final:
-    its best epoch if it is the default, a repeat, or one that may still win; else nothing.
+    While a trial may go on: its best epoch, for the winner, its newest that was reported, to go on from, and
+    any that is newer still, whose report is on its way. Once it is final: its best epoch if it is the
+    default, a repeat, or one that may still win; else nothing.
 
     Args:
         folder: the study's folder.
@@ -35,8 +35,10 @@ class CheckpointKeeper:
     def after_report(self, record: TrialRecord) -> None:
         """Thin out the checkpoints of a trial that runs."""
         trial = self._folder.trial(record.id)
-        if checkpoints := trial.list_checkpoints():
-            trial.keep_checkpoints({checkpoints[-1].epoch, record.best_epoch or 0})
+        epochs = [checkpoint.epoch for checkpoint in trial.list_checkpoints()]
+        known = [epoch for epoch in epochs if epoch <= record.epochs]
+        unheard = {epoch for epoch in epochs if epoch > record.epochs}
+        trial.keep_checkpoints({*known[-1:], *unheard, record.best_epoch or 0})
 
     def after_end(self, record: TrialRecord) -> None:
         """Thin out the checkpoints of a trial that became final, and of the one that it beats."""
@@ -61,9 +63,9 @@ def write_best(folder: StudyFolder, metric: Metric, winner: TrialRecord) -> None
     """Copy the winner's spec and checkpoint into ``best/``, with what was measured."""
     trial = folder.trial(winner.id)
     folder.best.mkdir(exist_ok=True)
-    shutil.copyfile(trial.spec, folder.best / "spec.yaml")
+    copy_atomically(trial.spec, folder.best / "spec.yaml")
     if checkpoint := trial.find_checkpoint(winner.best_epoch):
-        shutil.copyfile(checkpoint, folder.best / f"checkpoint{checkpoint.suffix}")
+        copy_atomically(checkpoint, folder.best / f"checkpoint{checkpoint.suffix}")
     write_best_metrics(folder, metric, winner)
 
 

@@ -128,9 +128,9 @@ class StudyFolder:
             "artifacts": str(store.artifacts) if store.artifacts else None,
         }
         before = self._read_tracking()
-        kept = {name: before[name] for name in ("experiment_id", "run_id") if name in before}
-        is_same = before.get("tracking_uri") == store.uri and before.get("experiment") == store.experiment
-        entry = {**known, **(kept if is_same else {}), **ids}
+        is_same = all(before.get(name) == known[name] for name in ("tracking_uri", "experiment"))
+        kept = {name: value for name, value in before.items() if is_same and name not in known}
+        entry = {**known, **kept, **ids}
         if entry != before:
             write_atomically(self.tracking, json.dumps(entry, indent=2) + "\n")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from automl.schema.documents import dump_yaml
 from automl.types import Spec
 
-__all__ = ["Checkpoint", "TrialFolder", "sync_folder", "write_atomically"]
+__all__ = ["Checkpoint", "TrialFolder", "copy_atomically", "sync_folder", "write_atomically"]
 
 _CHECKPOINT_NAME = re.compile(r"(?:^|[_.-])epoch[_=-]?0*(\d+)(?:[_.-][^/]*)?\.(?:pth|pt|ckpt|tlt|hdf5|json)$")
 
@@ -126,6 +127,24 @@ def write_atomically(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def copy_atomically(source: Path, target: Path) -> None:
+    """Copy under another name, sync, rename: a copy that was cut short is never taken for the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(source, draft)
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The ``automl`` command with trials one at a time and no tracker: a controller quick to start and to kill."""
+"""The ``automl`` command with trials one at a time and no tracker: quick to start and to kill."""
 
 import sys
 from typing import Any
