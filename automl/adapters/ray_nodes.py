@@ -7,6 +7,7 @@ for it in vain; the study then begins it anew, from its checkpoint.
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from dataclasses import replace
@@ -23,10 +24,20 @@ from automl.trials.folder import TrialFolder
 from automl.trials.run_trial import cause_of
 from automl.types import Cause, Report, Resources
 
-__all__ = ["NodesJob", "start_on_nodes"]
+__all__ = ["NodesJob", "announce_gpus", "start_on_nodes"]
 
 _LOOK_S = 0.5
 _SETTLE_S = 5.0
+
+
+def announce_gpus() -> None:
+    """Let the trainers of this worker see the GPUs that Ray gave it, and no others.
+
+    TAO's trainers let ``TAO_VISIBLE_DEVICES`` win over ``CUDA_VISIBLE_DEVICES``: one that was set for the whole
+    node would put all its trials on the same GPUs.
+    """
+    if gpus := ray.get_gpu_ids():
+        os.environ["TAO_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
 
 
 def start_on_nodes(make_job: JobFactory, launch: Launch, resources: Resources) -> NodesJob:
@@ -126,6 +137,7 @@ class _Follower:
     def run(self, make_job: JobFactory, launch: Launch) -> tuple[int, str]:
         """Start it and wait; exit code and log. A stop reaches it through the trial's folder."""
         assert launch.place is not None
+        announce_gpus()
         folder = TrialFolder(launch.folder)
         follower = make_job.follow(launch)
         while (exit_code := follower.wait(_LOOK_S)) is None:

@@ -35,7 +35,7 @@ from ray.tune import Callback, Trainable, TuneError
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from automl.adapters.ray_nodes import start_on_nodes
+from automl.adapters.ray_nodes import announce_gpus, start_on_nodes
 from automl.errors import EnvironmentUnusableError, TrialError
 from automl.ports import JobFactory, Launch, StudyDriver, TrialFailedError, TrialJob, Wait
 from automl.trials.folder import TrialFolder
@@ -103,6 +103,7 @@ class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
     ) -> None:
         assert make_job is not None
         assert resources is not None
+        announce_gpus()
         self._make_job = make_job
         self._resources = resources
         self._job: TrialJob | None = None

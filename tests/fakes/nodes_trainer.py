@@ -15,11 +15,17 @@ import yaml
 def main() -> int:
     spec = yaml.safe_load(Path(sys.argv[sys.argv.index("-e") + 1]).read_text())
     train, out = spec["train"], Path(spec["results_dir"])
-    rank, nodes = int(os.environ["NODE_RANK"]), int(os.environ["WORLD_SIZE"])
+    rank, nodes = int(os.environ.get("NODE_RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     is_first = not train.get("resume")
     wanted = {name: os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT", "NUM_GPU_PER_NODE")}
     (out / f"node{rank}.json").write_text(
-        json.dumps({**wanted, "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")})
+        json.dumps(
+            {
+                **wanted,
+                "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+                "tao_gpus": os.environ.get("TAO_VISIBLE_DEVICES"),
+            }
+        )
     )
     if rank:
         while not (out / "epoch_1.pth").exists():

@@ -29,7 +29,13 @@ RECIPE = TrainerRecipe(
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """Two nodes with two logical GPUs each."""
+    """Two nodes with two logical GPUs each, on which somebody has set ``TAO_VISIBLE_DEVICES`` for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAO_VISIBLE_DEVICES", "7")
+        yield from _start_cluster()
+
+
+def _start_cluster() -> Iterator[Cluster]:
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 2})
     nodes.add_node(num_cpus=2, num_gpus=2)
     ray.init(address=nodes.address, log_to_driver=False)
@@ -51,8 +57,16 @@ def test_every_node_gets_its_rank_and_the_same_meeting_point(cluster: Cluster, t
     told = [json.loads((folder.root / f"node{rank}.json").read_text()) for rank in (0, 1)]
     assert (driver.reports, driver.ends) == ({"0": [1, 2]}, {"0": None})
     assert told[0] == told[1]
-    assert (told[0]["NUM_GPU_PER_NODE"], told[0]["gpus"]) == ("2", "0,1")
+    assert (told[0]["NUM_GPU_PER_NODE"], told[0]["gpus"], told[0]["tao_gpus"]) == ("2", "0,1", "0,1")
     assert (folder.root / "train.node1.log").exists()
+
+
+def test_trials_side_by_side_see_their_own_gpu_alone(cluster: Cluster, tmp_path: Path) -> None:
+    folders = {name: prepare(tmp_path / name).root for name in "0123"}
+    RayScheduler(Resources(gpus_per_trial=1, max_concurrent=4)).run(RecordingDriver(folders), RECIPE)
+    told = [json.loads((folder / "node0.json").read_text()) for folder in folders.values()]
+    assert [one["tao_gpus"] for one in told] == [one["gpus"] for one in told]
+    assert {one["gpus"] for one in told} <= {"0", "1"}
 
 
 def test_node_that_fails_ends_the_trial_with_its_cause(cluster: Cluster, tmp_path: Path) -> None:
