@@ -90,7 +90,8 @@ def test_trials_are_read_in_terms_of_this_study_best_first(earlier: Path) -> Non
 def test_what_was_left_out_is_counted_and_told(earlier: Path) -> None:
     assert read(earlier).report == (
         "warm start: 3 trials of study-x are taken; 1 outside of the bounds are left out; 1 without a value "
-        "are left out; not searched here: model.width; not searched there, taken as its spec had them: train.clip"
+        "are left out; not searched here: model.width; not searched there, taken as its spec had them: "
+        "train.clip"
     )
 
 
