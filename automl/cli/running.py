@@ -22,11 +22,11 @@ def conduct(start: Callable[[Sequence[Tracker]], Outcome], *, as_json: bool, qui
         KeyboardInterrupt: the user ended it; how to go on was said before.
     """
     from automl.cli.leaderboard import print_job, print_summary
-    from automl.cli.progress import ConsoleProgress
+    from automl.cli.live import choose_progress
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        outcome = start(() if quiet else (ConsoleProgress(),))
+        outcome = start(() if quiet else (choose_progress(),))
     except KeyboardInterrupt as wish:
         how = str(wish)
         if as_json:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from automl.study.controllers import has_living_controller
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState, read_state
-from automl.study.store import StudyFolder, process_start
+from automl.study.store import StudyFolder
 from automl.types import TrialId, TrialRecord
 
 __all__ = ["read_summary", "summarize"]
@@ -42,7 +43,7 @@ def read_summary(folder: StudyFolder) -> dict[str, Any]:
     """
     sheet = folder.read_sheet()
     state = read_state(folder.events, sheet.metric) if folder.events.exists() else StudyState(sheet.metric)
-    if state.phase is Phase.RUNNING and process_start(state.pid) != state.process_start:
+    if state.phase is Phase.RUNNING and not has_living_controller(state):
         state.phase = Phase.INTERRUPTED
     return {**summarize(folder, state), "forecast": _forecast(state, sheet.budget.trials)}
 
