@@ -33,8 +33,8 @@ _SETTLE_S = 5.0
 def announce_gpus() -> None:
     """Let the trainers of this worker see the GPUs that Ray gave it, and no others.
 
-    TAO's trainers let ``TAO_VISIBLE_DEVICES`` win over ``CUDA_VISIBLE_DEVICES``: one that was set for the whole
-    node would put all its trials on the same GPUs.
+    TAO's trainers let ``TAO_VISIBLE_DEVICES`` win over ``CUDA_VISIBLE_DEVICES``: one that was set for the
+    whole node would put all its trials on the same GPUs.
     """
     if gpus := ray.get_gpu_ids():
         os.environ["TAO_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
