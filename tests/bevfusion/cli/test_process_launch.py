@@ -1,7 +1,11 @@
 """How several processes are started; torchrun itself is stood in for by a small script."""
 
 import json
+import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -108,3 +112,39 @@ def test_worker_tells_its_parent_and_only_the_first_is_heard(monkeypatch, tmp_pa
             raise DataError(message)
     assert json.loads((tmp_path / "failure.json").read_text()) == {"message": "first", "exit_code": 3}
     assert not (tmp_path / "status.json").exists()
+
+
+WAITS = "import pathlib, time; pathlib.Path('{up}').touch(); time.sleep(30)"
+LEAVES = (
+    "import json, os, pathlib, signal, sys, time\n"
+    "def leave(*_):\n"
+    "    failure = {{'message': '{message}', 'exit_code': {code}}}\n"
+    "    open(os.environ['BEVFUSION_FAILURE_FILE'], 'w').write(json.dumps(failure))\n"
+    "    sys.exit(1)\n"
+    "signal.signal(signal.SIGTERM, leave)\n" + WAITS
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (WAITS, "stopped by SIGTERM"),
+        (LEAVES.replace("{message}", "resume from epoch_3").replace("{code}", "143"), "resume from epoch_3"),
+        (LEAVES.replace("{message}", "peer is gone").replace("{code}", "1"), "stopped by SIGTERM"),
+    ],
+)
+def test_sigterm_is_handed_on_and_the_job_ends_as_stopped(monkeypatch, tmp_path, script, message):
+    up = tmp_path / "up"
+    launch = stand_in(monkeypatch, script.format(up=up))
+    stop = threading.Thread(target=_stop_when, args=(up,))
+    stop.start()
+    with pytest.raises(WorkerError, match=message) as end:
+        launch.run([])
+    stop.join()
+    assert end.value.exit_code == 143
+
+
+def _stop_when(up: Path) -> None:
+    while not up.exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -18,7 +18,7 @@ from mmengine.structures import InstanceData
 from bevfusion.geometry.rotated_iou import iou_3d
 from bevfusion.model import register
 from bevfusion.model.detector import BEVFusion
-from bevfusion.model.registry import MODELS
+from bevfusion.model.registry import MODELS, SCOPE
 
 REPOSITORY = Path(__file__).parents[3]
 COMMITTED = REPOSITORY / "tests" / "golden"
@@ -79,7 +79,7 @@ def batch(name: str) -> Batch:
 def build(name: str) -> BEVFusion:
     """Our model with the reference's weights, in evaluation mode."""
     register()
-    model = MODELS.build(config(name))
+    model = MODELS.build({**config(name), "_scope_": SCOPE})  # a runner may have left another one behind
     weights = {key: torch.from_numpy(value.copy()) for key, value in arrays(name, "state_dict.npz").items()}
     model.load_state_dict(weights)
     return model.eval()

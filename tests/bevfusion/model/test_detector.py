@@ -227,3 +227,34 @@ def test_grid_that_does_not_fit_the_map_names_both_sizes() -> None:
     change = broken(lambda c: c["bbox_head"]["train_cfg"].update(grid_size=[256, 200, 41]), "tiny_lidar")
     with pytest.raises(SpecError, match=r"the BEV map has \(32, 32\) cells, the grid says \(32, 25\)"):
         total_loss(MODELS.build(change), batch("tiny_lidar"))
+
+
+def test_recomputed_activations_of_the_backbone_give_the_same_gradients() -> None:
+    settings, data = config("tiny_lidar_cam"), batch("tiny_lidar_cam")
+    plain = MODELS.build(settings).train()
+    settings["img_backbone"]["with_cp"] = True
+    frugal = MODELS.build(settings).train()
+    frugal.load_state_dict(plain.state_dict())
+    calls = []
+    frugal.img_backbone.stages[1].blocks[0].attn.register_forward_hook(lambda *_: calls.append(1))
+    for model in (plain, frugal):
+        torch.manual_seed(5)  # dropped paths must be the same ones again when they are recomputed
+        total_loss(model, data).backward()
+    assert len(calls) == 2
+    for (name, one), two in zip(plain.named_parameters(), frugal.parameters(), strict=True):
+        assert torch.equal(one.grad, two.grad), name
+
+
+def test_frozen_norms_keep_their_averages_while_their_weights_are_trained() -> None:
+    model, data = build("tiny_lidar"), batch("tiny_lidar")
+    model.freezes_norm = True
+    before = {name: value.clone() for name, value in model.named_buffers() if "running" in name}
+    total_loss(model.train(), data).backward()
+    assert model.bbox_head.training
+    for name, value in before.items():
+        assert torch.equal(model.get_buffer(name), value), name
+    assert model.fusion_layer is None
+    assert model.pts_backbone.blocks[0][1].weight.grad.abs().max() > 0
+    model.freezes_norm = False
+    total_loss(model.train(), data)
+    assert any(not torch.equal(model.get_buffer(name), value) for name, value in before.items())

@@ -9,11 +9,9 @@ import pytest
 
 pytestmark = pytest.mark.torch
 
-import torch  # noqa: E402
-
 from bevfusion import checkpoints  # noqa: E402
 from bevfusion.actions import evaluate, inference, train  # noqa: E402
-from bevfusion.errors import CheckpointError, DivergedError  # noqa: E402
+from bevfusion.errors import DivergedError  # noqa: E402
 from bevfusion.metrics.labels import read_predictions  # noqa: E402
 from tests.bevfusion.conftest import tiny_spec  # noqa: E402
 
@@ -24,50 +22,23 @@ def status_lines(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "status.json").read_text().splitlines()]
 
 
-@pytest.fixture(scope="module")
-def trained(street, tmp_path_factory) -> Path:
-    """Results of an uninterrupted training of two epochs."""
-    folder = tmp_path_factory.mktemp("trained")
-    train.run(tiny_spec(street, folder, "train.num_epochs=2"))
-    return folder
-
-
 def test_each_epoch_is_announced_with_its_figures_after_its_checkpoint_is_kept(trained):
     lines = status_lines(trained)
     assert [line["status"] for line in lines] == ["STARTED", "RUNNING", "RUNNING", "SUCCESS"]
     assert [(line["epoch"], line["max_epoch"]) for line in lines[1:3]] == [(1, 2), (2, 2)]
     assert {"AP11", "loss", *NAMES} <= set(lines[1]["kpi"])
-    assert min(line["kpi"]["loss"] for line in lines[1:3]) > 0
     assert list(checkpoints.list_epochs(trained / "checkpoints")) == [1, 2]
+
+
+def test_what_is_seen_again_and_again_is_learned(trained):
+    first, second = (line["kpi"]["loss"] for line in status_lines(trained)[1:3])
+    assert 0 < second < 0.8 * first
 
 
 def test_a_checkpoint_carries_its_spec_and_classes(trained):
     meta = checkpoints.load(checkpoints.checkpoint_path(trained, 2))["meta"]
-    assert (meta["epoch"], meta["iter"], meta["classes"]) == (2, 6, ["person"])
+    assert (meta["epoch"], meta["iter"], meta["classes"]) == (2, 12, ["person"])
     assert "num_proposals: 20" in meta["spec"]
-
-
-def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(street, trained, tmp_path):
-    first = checkpoints.checkpoint_path(trained, 1)
-    train.run(
-        tiny_spec(street, tmp_path, "train.num_epochs=2", f"train.resume_training_checkpoint_path={first}")
-    )
-    whole, resumed = (
-        checkpoints.load(checkpoints.checkpoint_path(folder, 2)) for folder in (trained, tmp_path)
-    )
-    assert status_lines(tmp_path)[-2]["kpi"] == status_lines(trained)[-2]["kpi"]
-    for name, value in whole["state_dict"].items():
-        assert torch.equal(value, resumed["state_dict"][name]), name
-
-
-def test_weights_alone_cannot_be_resumed_from(street, tmp_path):
-    weights = tmp_path / "epoch_1.pth"
-    torch.save({"state_dict": {}}, weights)
-    spec = tiny_spec(street, tmp_path, f"train.resume_training_checkpoint_path={weights}")
-    with pytest.raises(
-        CheckpointError, match=r"no meta, optimizer, param_schedulers\n.*pretrained_checkpoint"
-    ):
-        train.run(spec)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_with_its_step(street, trained, tmp_path):
@@ -107,6 +78,7 @@ def test_sigterm_ends_the_process_with_a_line_that_says_where_to_go_on(street, t
         "-e",
         str(tmp_path / "spec.yaml"),
         "train.num_epochs=50",
+        "input_modality.use_camera=false",
     ]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ}
