@@ -217,6 +217,8 @@ class _Study:
             self._queue(retry)
         elif cause is not Cause.NONE:
             self._end(trial, TrialState.FAILED, cause, evidence)
+        elif broken := self._find_broken(record, asked):
+            self._end(trial, TrialState.FAILED, Cause.INFEASIBLE, broken)
         else:
             self._end(trial, *self._outcome(record, asked, is_complete=is_complete), evidence)
 
@@ -366,7 +368,13 @@ class _Study:
         if isinstance(event, TrialPaused | TrialQueued | TrialEnded):
             self._stopping.pop(event.trial, None)
         decision = tell_strategy(self._ports.strategy, event, self.state)
-        if isinstance(event, EpochReported) and decision in _STOPS:
+        if not isinstance(event, EpochReported):
+            return
+        record = self.state.records[event.trial]
+        is_before_training = event.report.epoch == record.first_epoch
+        if is_before_training and self.state.metric.find_broken(event.report.kpi, known_only=True):
+            self._stopping.setdefault(event.trial, Cause.INFEASIBLE)
+        elif decision in _STOPS:
             self._stopping.setdefault(event.trial, _STOPS[decision])
 
     def _record(self, event: Event) -> None:
@@ -391,6 +399,13 @@ class _Study:
     def _stop_running(self, cause: Cause) -> None:
         for trial in self._running:
             self._stopping.setdefault(trial, cause)
+
+    def _find_broken(self, record: TrialRecord, asked: Cause) -> str:
+        """The constraints that keep a trial from winning; empty where none does."""
+        is_measured = any(report.value is not None for report in record.reports)
+        if asked is not Cause.INFEASIBLE and (record.value is not None or not is_measured):
+            return ""
+        return "; ".join(self.state.metric.find_broken(record.measures))
 
     def _outcome(self, record: TrialRecord, asked: Cause, *, is_complete: bool) -> tuple[TrialState, Cause]:
         """What becomes of a trial that did not fail."""

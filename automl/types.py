@@ -12,6 +12,7 @@ from typing import Any, NewType
 __all__ = [
     "Budget",
     "Cause",
+    "Constraint",
     "Direction",
     "Metric",
     "Origin",
@@ -51,11 +52,38 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """A limit on a measure; a trial that breaks it never wins.
+
+    Attributes:
+        name: key of the measure in a trainer's ``kpi`` or in what the model's probe prints.
+        is_upper: whether the bound is the most that is allowed; else it is the least.
+        bound: inclusive.
+    """
+
+    name: str
+    is_upper: bool
+    bound: float
+
+    def holds(self, value: float | None) -> bool:
+        """Whether a measured value keeps to it; one that was never measured does not."""
+        return value is not None and (value <= self.bound if self.is_upper else value >= self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.name} {'<=' if self.is_upper else '>='} {self.bound:g}"
+
+
+@dataclass(frozen=True)
 class Metric:
-    """What ranking uses."""
+    """What ranking uses.
+
+    Attributes:
+        constraints: limits that an epoch has to keep to if it is to rank.
+    """
 
     name: str
     direction: Direction
+    constraints: tuple[Constraint, ...] = ()
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether ``value`` beats ``than`` (anything beats nothing)."""
@@ -65,15 +93,32 @@ class Metric:
         """The epoch that stands for a trial: its best measured one, the last among equals.
 
         Schedules anneal, so of two epochs that measure the same the later is the better model. This rule
-        decides ranking, early stopping, the kept checkpoint and the tracker's headline.
+        decides ranking, early stopping, the kept checkpoint and the tracker's headline. An epoch that breaks
+        a constraint stands for nothing; what was measured before it and not since still holds.
         """
         best: Report | None = None
+        measured: dict[str, float] = {}
         for report in reports:
-            if report.value is not None and (
-                best is None or best.value is None or not self.is_better(best.value, report.value)
-            ):
+            measured |= report.kpi
+            if report.value is None or self.find_broken(measured):
+                continue
+            if best is None or best.value is None or not self.is_better(best.value, report.value):
                 best = report
         return best
+
+    def find_broken(self, measured: Mapping[str, float], *, known_only: bool = False) -> list[str]:
+        """The constraints that measures break, in words.
+
+        Args:
+            measured: name to value.
+            known_only: whether one that was not measured yet counts as kept.
+        """
+        return [
+            f"{constraint} is asked for, {'not measured' if value is None else f'{value:g} was measured'}"
+            for constraint in self.constraints
+            if not constraint.holds(value := measured.get(constraint.name))
+            and not (known_only and value is None)
+        ]
 
 
 class TrialState(StrEnum):
@@ -137,6 +182,7 @@ class Cause(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     DIVERGED = "diverged"
     NO_METRIC = "no_metric"
+    INFEASIBLE = "infeasible"
     INFRASTRUCTURE = "infrastructure"
     TIMEOUT = "timeout"
     DEFECT = "defect"
@@ -235,6 +281,12 @@ class TrialRecord:
         return self.origin.epoch if self.origin else 0
 
     @property
+    def measures(self) -> dict[str, float]:
+        """What its best epoch measured, and what was measured before that and not since."""
+        until = self.epochs if self.best_epoch is None else self.best_epoch
+        return {name: value for r in self.reports if r.epoch <= until for name, value in r.kpi.items()}
+
+    @property
     def is_ranked(self) -> bool:
         """Whether it may win: it measured something and did not fail."""
         return self.value is not None and self.state is not TrialState.FAILED
@@ -310,6 +362,7 @@ class StudySheet:
             "model": self.model,
             "metric": self.metric.name,
             "direction": self.metric.direction.value,
+            "constraints": [asdict(constraint) for constraint in self.metric.constraints],
             "budget": asdict(self.budget),
             "is_search": self.is_search,
             "tags": dict(self.tags),

@@ -7,13 +7,15 @@ from typing import Any
 
 from automl.errors import EnvironmentUnusableError
 from automl.planning import Plan
+from automl.ports import JobFactory
 from automl.schema.paths import get_path, with_path
 from automl.skills import SkillAction
 from automl.trials.folder import TrialFolder
+from automl.trials.probing import ProbedRecipe
 from automl.trials.run_trial import TrainerRecipe
 from automl.types import Spec, TrialRecord
 
-__all__ = ["halve_batch", "make_launchable", "make_recipe", "make_trial_spec", "put_values"]
+__all__ = ["halve_batch", "make_launchable", "make_recipe", "make_trial_spec", "probe_first", "put_values"]
 
 
 def make_recipe(plan: Plan, action: SkillAction) -> TrainerRecipe:
@@ -45,6 +47,12 @@ def make_launchable(plan: Plan) -> TrainerRecipe:
     return recipe
 
 
+def probe_first(plan: Plan, recipe: TrainerRecipe) -> JobFactory:
+    """The recipe, with the model's probe before each training where constraints ask for what it measures."""
+    is_asked_for = plan.is_study and plan.metric is not None and plan.metric.constraints
+    return ProbedRecipe(recipe, plan.action.probe) if plan.action.probe and is_asked_for else recipe
+
+
 def make_trial_spec(plan: Plan, record: TrialRecord, folder: TrialFolder) -> Spec:
     """A trial's whole spec.
 
@@ -63,7 +71,7 @@ def halve_batch(plan: Plan, record: TrialRecord) -> Mapping[str, Any] | None:
     trial had finished an epoch, so that something else than the batch is too large.
     """
     keys = plan.keys
-    if not (keys.batch_size and keys.accumulation) or record.reports:
+    if not (keys.batch_size and keys.accumulation) or record.epochs > record.first_epoch:
         return None
     spec = put_values(plan.trial_spec(record.params), record.changes)
     batch, steps = get_path(spec, keys.batch_size), get_path(spec, keys.accumulation) or 1

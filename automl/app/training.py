@@ -7,7 +7,7 @@ from functools import partial
 
 from automl.app.final_check import make_final_check
 from automl.app.outcome import Outcome, error_of, resume_command
-from automl.app.recipe import halve_batch, make_trial_spec
+from automl.app.recipe import halve_batch, make_trial_spec, probe_first
 from automl.app.sheet import make_sheet, make_tracker
 from automl.app.stored_plan import store_plan
 from automl.app.strategy import make_strategy
@@ -51,7 +51,11 @@ def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequ
         final_check=make_final_check(plan, folder),
     )
     study = StudyPlan(
-        sheet, plan.resources, partial(make_trial_spec, plan), recipe, relieve=partial(halve_batch, plan)
+        sheet,
+        plan.resources,
+        partial(make_trial_spec, plan),
+        make_job=probe_first(plan, recipe),
+        relieve=partial(halve_batch, plan),
     )
     try:
         state = run_study(study, ports)

@@ -13,6 +13,7 @@ from automl.errors import UsageError
 from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_inputs
 from automl.planning.finals import add_finals, finals_warnings
 from automl.planning.forecast import forecast_study
+from automl.planning.goals import parse_constraints
 from automl.planning.inputs import ActionFiles, foreign_blocks, plan_space, read_files, user_layers
 from automl.planning.machine import look_at_machine
 from automl.planning.parents import Parent, bind_parent, inherited_layer
@@ -41,7 +42,6 @@ __all__ = ["make_plan", "resolve_space"]
 
 _NOT_YET = {
     "objectives": "--objective",
-    "constraints": "--constraint",
     "warm_start": "--warm-start",
 }
 
@@ -217,7 +217,7 @@ class _Planner:
         if direction is None and known and name == known.name:
             direction = known.direction.value
         if name and direction:
-            return Metric(name, Direction(direction))
+            return Metric(name, Direction(direction), parse_constraints(request))
         if not self.policy.runnable:
             return None
         missing = "--metric and --direction" if name is None else "--direction"

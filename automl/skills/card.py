@@ -93,6 +93,8 @@ class SkillAction:
         spec_params: spec key to the function that fills it (contract section 9).
         keys: places of the values that the platform sets.
         preflight: argument list of the model's own check of a spec, None when it has none.
+        probe: argument list that measures a spec before it is trained, None when there is none; its last line
+            is a JSON object of numbers such as ``params_m``, ``latency_ms``, ``peak_mem_gb``.
     """
 
     name: str
@@ -102,6 +104,7 @@ class SkillAction:
     spec_params: Mapping[str, str] = field(default_factory=dict)
     keys: SpecKeys = field(default_factory=SpecKeys)
     preflight: tuple[str, ...] | None = None
+    probe: tuple[str, ...] | None = None
     data_sources: tuple[DataSource, ...] = ()
 
     def keys_filled_by(self, function: str) -> tuple[str, ...]:

@@ -84,6 +84,7 @@ class _Reader:
             spec_params=spec_params,
             keys=self.spec_keys(entry, place, spec_params),
             preflight=self.words(entry, "preflight", place),
+            probe=self.words(entry, "probe", place),
             data_sources=self.data_sources(entry, name),
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 from automl.errors import EnvironmentUnusableError, StudyError, UsageError
 from automl.tracking import TrackingStore
 from automl.trials.folder import TrialFolder, write_atomically
-from automl.types import Budget, Direction, Metric, StudyId, StudySheet, TrialId
+from automl.types import Budget, Constraint, Direction, Metric, StudyId, StudySheet, TrialId
 
 __all__ = ["StudyFolder", "check_name", "find_folder", "list_folders", "new_folder", "process_start"]
 
@@ -95,7 +95,7 @@ class StudyFolder:
                 study_id=self.id,
                 root=self.root,
                 model=found["model"],
-                metric=Metric(found["metric"], Direction(found["direction"])),
+                metric=Metric(found["metric"], Direction(found["direction"]), _constraints(found)),
                 budget=Budget(**found["budget"]),
                 space=found["space"],
                 tags=found["tags"],
@@ -140,6 +140,10 @@ class StudyFolder:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _constraints(found: Mapping[str, Any]) -> tuple[Constraint, ...]:
+    return tuple(Constraint(**fields) for fields in found["constraints"])
 
 
 def new_folder(results_dir: Path, kind: str, name: str | None = None) -> StudyFolder:

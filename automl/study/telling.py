@@ -22,7 +22,8 @@ __all__ = ["tell_strategy"]
 def tell_strategy(strategy: Strategy, event: Event, state: StudyState) -> Decision:
     """Tell a strategy of an event that the state has taken in; what becomes of the trial after an epoch.
 
-    The strategy hears of the search alone: the finals come after it and teach it nothing.
+    The strategy hears of the search alone: the finals come after it and teach it nothing. What was measured
+    before the first epoch is no epoch.
     """
     if isinstance(event, StudyStarted | StudyEnded):
         return Decision.CONTINUE
@@ -32,7 +33,7 @@ def tell_strategy(strategy: Strategy, event: Event, state: StudyState) -> Decisi
     match event:
         case TrialSuggested():
             strategy.on_suggested(record)
-        case EpochReported():
+        case EpochReported() if event.report.epoch > record.first_epoch:
             return strategy.on_report(record.id, event.report)
         case TrialPaused(cause=Cause.RUNG):
             strategy.on_paused(record)

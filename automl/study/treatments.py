@@ -33,6 +33,7 @@ TREATMENTS: Mapping[Cause, Treatment] = MappingProxyType(
         Cause.OUT_OF_MEMORY: Treatment(1, is_bad_point=True, needs_relief=True),
         Cause.DIVERGED: Treatment(0, is_bad_point=True),
         Cause.NO_METRIC: Treatment(0, is_bad_point=True),
+        Cause.INFEASIBLE: Treatment(0, is_bad_point=True),
         Cause.INFRASTRUCTURE: Treatment(2, is_bad_point=False),
         Cause.TIMEOUT: Treatment(1, is_bad_point=False),
         Cause.DEFECT: Treatment(0, is_bad_point=True),
