@@ -16,7 +16,7 @@ import typer
 from automl import __version__
 from automl.errors import AutomlError, ExitCode
 
-__all__ = ["COMMANDS", "Command", "main"]
+__all__ = ["COMMANDS", "Command", "application", "main"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Command:
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
+        "init": Command("automl.cli.init", "Write a commented run.yaml for your own data."),
         "run": Command("automl.cli.run", "Start a study, or one plain action."),
         "plan": Command("automl.cli.plan", "Show what run would do, without doing it."),
         "space": Command("automl.cli.space", "Show the resolved search space alone."),
@@ -46,6 +47,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "why": Command("automl.cli.why", "Explain one trial in a paragraph."),
         "list": Command("automl.cli.list_", "List all studies and jobs."),
         "ui": Command("automl.cli.ui", "Open the MLflow UI on the right store."),
+        "completion": Command("automl.cli.completion", "Print the completion script of a shell."),
     }
 )
 
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
-        code = _application(arguments)(arguments, prog_name="automl", standalone_mode=False)
+        code = application(arguments)(arguments, prog_name="automl", standalone_mode=False)
     except AutomlError as error:
         return _tell(error, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
@@ -75,7 +77,7 @@ def _run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else ExitCode.DONE
 
 
-def _application(arguments: Sequence[str]) -> typer.Typer:
+def application(arguments: Sequence[str]) -> typer.Typer:
     """The application with the invoked command real and all others as names, so that help loads nothing."""
     app = typer.Typer(
         name="automl",
