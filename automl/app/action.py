@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from automl.app.elsewhere import uploaders
 from automl.app.outcome import Outcome, error_of
 from automl.app.recipe import put_values
 from automl.app.sheet import make_sheet, make_tracker
@@ -51,7 +52,7 @@ def run_action(plan: Plan, recipe: TrainerRecipe, watchers: Sequence[Tracker]) -
     trial = TrialFolder(folder.root)
     trial.write_spec(put_values(plan.spec, {plan.keys.results_dir: str(trial.root)}))
     with EventLog(folder.events) as log:
-        course = _Course(sheet, log, (*watchers, make_tracker(plan)))
+        course = _Course(sheet, log, (*watchers, make_tracker(plan), *uploaders(folder)))
         course.begin()
         failure = course.follow(recipe(Launch(DEFAULT_TRIAL, trial.root)))
     if failure is not None:

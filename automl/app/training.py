@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from automl.app.elsewhere import fetch_first, uploaders
 from automl.app.final_check import make_final_check
 from automl.app.outcome import Outcome, error_of, resume_command
 from automl.app.recipe import halve_batch, make_trial_spec, probe_first
@@ -47,14 +48,14 @@ def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequ
     ports = Ports(
         strategy=make_strategy(plan.search),
         scheduler=_make_scheduler(plan),
-        trackers=(*watchers, *reporters, make_tracker(plan)),
+        trackers=(*watchers, *reporters, make_tracker(plan), *uploaders(folder)),
         final_check=make_final_check(plan, folder),
     )
     study = StudyPlan(
         sheet,
         plan.resources,
         partial(make_trial_spec, plan),
-        make_job=probe_first(plan, recipe),
+        make_job=fetch_first(probe_first(plan, recipe), plan.request.data),
         relieve=partial(halve_batch, plan),
     )
     try:

@@ -58,11 +58,12 @@ def bind_data(skill: Skill, action: SkillAction, request: RunRequest) -> DataBin
     """Find the files of every data source key of an action.
 
     Converted files are looked for in the root, then in the newest ``dataset_convert`` job for that root;
-    ``--convert-job-id`` picks one. Files at a URI are taken to be there.
+    ``--convert-job-id`` picks one. Data at a URI are brought onto this machine first.
 
     Raises:
         UsageError: the action of this model takes no data, or there is no such convert job.
         DataError: the root is not there, or files are missing; says how to make them.
+        EnvironmentUnusableError: data at a URI cannot be fetched, or there is no room for them.
     """
     if request.data is None:
         return DataBinding({})
@@ -74,9 +75,9 @@ def bind_data(skill: Skill, action: SkillAction, request: RunRequest) -> DataBin
             hint=f"set them with --set key=path; inputs of the action: {known}",
         )
     if "://" in request.data:
-        base = request.data.rstrip("/")
-        values = {s.key: base if s.file == "." else f"{base}/{s.file}" for s in action.data_sources}
-        return DataBinding(values, warnings=(f"{base} is not looked into before the run",))
+        from automl.storage import stage  # noqa: PLC0415 - local data need no object store
+
+        return _bind_folder(skill, action, request, stage(request.data).root)
     return _bind_folder(skill, action, request, Path(request.data).expanduser().resolve())
 
 
@@ -132,7 +133,8 @@ def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: P
 
 
 def _places(request: RunRequest, root: Path) -> list[Path]:
-    jobs = [job for job in _convert_jobs(request.results_dir) if job.converted == root]
+    source = _source(request.data, root)
+    jobs = [job for job in _convert_jobs(request.results_dir) if job.converted == source]
     if request.convert_job_id is None:
         return [root, *(job.folder for job in jobs[:1])]
     chosen = [job for job in _convert_jobs(request.results_dir) if job.folder.name == request.convert_job_id]
@@ -141,20 +143,25 @@ def _places(request: RunRequest, root: Path) -> list[Path]:
         raise UsageError(
             f"there is no {_CONVERT} job {request.convert_job_id!r}",
             where=str(request.results_dir),
-            hint=f"jobs for {root}: {known}",
+            hint=f"jobs for {source}: {known}",
         )
-    if chosen[0].converted != root:
+    if chosen[0].converted != source:
         raise UsageError(
-            f"job {request.convert_job_id} converted {chosen[0].converted}, not {root}",
+            f"job {request.convert_job_id} converted {chosen[0].converted}, not {source}",
             where="--convert-job-id",
         )
     return [chosen[0].folder, root]
 
 
+def _source(data: str | None, root: Path) -> str:
+    """What a convert job notes down as its data: a URI as it was said, else the resolved path."""
+    return data if data and "://" in data else str(root)
+
+
 @dataclass(frozen=True)
 class _ConvertJob:
     folder: Path
-    converted: Path
+    converted: str
     created: str
 
 
@@ -165,9 +172,8 @@ def _convert_jobs(results_dir: Path) -> list[_ConvertJob]:
         try:
             job = json.loads(path.read_text("utf-8"))
             if job["action"] == _CONVERT and job["data"]:
-                jobs.append(
-                    _ConvertJob(path.parent, Path(job["data"]).resolve(), str(job.get("created", "")))
-                )
+                source = _source(job["data"], Path(job["data"]).resolve())
+                jobs.append(_ConvertJob(path.parent, source, str(job.get("created", ""))))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return sorted(jobs, key=lambda job: (job.created, job.folder.name), reverse=True)
@@ -191,7 +197,7 @@ def _missing_faults(
             if request.skill_dir
             else ["--model", request.model or skill.name]
         )
-        words = ["automl", "run", *model, "--action", _CONVERT, "--data", str(root)]
+        words = ["automl", "run", *model, "--action", _CONVERT, "--data", _source(request.data, root)]
         if request.results_dir != RunRequest().results_dir:
             words += ["--results-dir", str(request.results_dir)]
         hint = f"run {_CONVERT} first: {shlex.join(words)}"

@@ -91,11 +91,15 @@ def test_a_root_that_is_no_folder_is_refused(skill: Skill, tmp_path: Path) -> No
         bind(skill, tmp_path, str(tmp_path / "gone"))
 
 
-def test_a_uri_is_taken_as_it_is(skill: Skill, tmp_path: Path) -> None:
-    binding = bind(skill, tmp_path, "s3://bucket/kitti/")
-    assert binding.values["dataset.train"] == "s3://bucket/kitti/train.pkl"
-    assert binding.values["dataset.root"] == "s3://bucket/kitti"
-    assert binding.warnings == ("s3://bucket/kitti is not looked into before the run",)
+def test_data_at_a_uri_are_brought_here(
+    skill: Skill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOML_CACHE", str(tmp_path / "cache"))
+    write_data(tmp_path / "kitti")
+    values = bind(skill, tmp_path, f"file://{tmp_path}/kitti/").values
+    root = Path(values["dataset.root"])
+    assert (root.parent, values["dataset.train"]) == (tmp_path / "cache" / "data", f"{root}/train.pkl")
+    assert sorted(path.name for path in root.iterdir()) == [".staged.json", "test.pkl", "train.pkl"]
 
 
 def test_a_model_that_does_not_say_which_keys_data_fills(skill: Skill, tmp_path: Path) -> None:
