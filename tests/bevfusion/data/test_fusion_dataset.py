@@ -119,6 +119,16 @@ def test_augmented_boxes_hold_their_points_and_calibration_stays_raw(files: Spli
         np.testing.assert_array_equal(sample.lidar2img, raw.lidar2img)
 
 
+def test_points_are_mirrored_turned_scaled_and_shifted_in_training(files: SplitFiles) -> None:
+    dataset = FusionDataset(files, VIEW, augmentation=AugmentationSpec(), repeat_time=20)
+    matrices = np.stack([dataset[index]["data_samples"].lidar_aug_matrix for index in range(40)])
+    scale = np.cbrt(np.abs(np.linalg.det(matrices[:, :3, :3])))
+    assert 8 < (np.linalg.det(matrices[:, :3, :3]) < 0).sum() < 32
+    assert 0.03 < scale.std() < 0.1
+    assert np.abs(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])).max() > 0.5
+    assert 0.3 < matrices[:, :3, 3].std() < 0.7
+
+
 def test_draws_depend_on_seed_epoch_and_index_alone(files: SplitFiles) -> None:
     first = FusionDataset(files, VIEW, augmentation=AugmentationSpec(), seed=5)
     again = FusionDataset(files, VIEW, augmentation=AugmentationSpec(), seed=5)

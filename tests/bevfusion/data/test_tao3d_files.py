@@ -219,6 +219,19 @@ def test_info_files_of_sequences_join_to_that_of_their_split(build: Build) -> No
         assert [frame.sample_idx for frame in again.frames] == list(range(6))
 
 
+def test_sequences_that_were_converted_one_by_one_are_numbered_on_when_joined(build: Build) -> None:
+    layout = build()
+    lists = layout.root_dir / "ImageSets/train.txt"
+    for sequence in ("yard", "hall", "dock"):
+        lists.write_text(f"{sequence}\n")
+        convert(layout, per_sequence=True, splits=("train",))
+    lists.write_text("yard\nhall\ndock\n")
+    for _ in range(2):
+        joined = convert(layout, merge_only=True, splits=("train",))["train"]
+        assert [frame.sample_idx for frame in joined.frames] == list(range(6))
+        assert [frame.sequence for frame in joined.frames] == ["yard"] * 2 + ["hall"] * 2 + ["dock"] * 2
+
+
 def test_joining_without_info_files_tells_how_to_make_them(build: Build) -> None:
     layout = build()
     with pytest.raises(DataError) as caught:
