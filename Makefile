@@ -12,7 +12,7 @@ DEMO_TRIALS ?= 8
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format schemas bench clean
+.PHONY: help setup demo test test-slow check format schemas reference bench clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,7 @@ check: setup  ## lint, types, import rules, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/bevfusion schema --check
+	@$(BIN)/python docs/reference.py --check
 
 format: setup  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
@@ -53,6 +54,9 @@ format: setup  ## format and fix what can be fixed
 
 schemas: setup  ## write schemas/ and the spec templates from the dataclasses
 	@$(BIN)/bevfusion schema
+
+reference: setup  ## write docs/reference/ from the code
+	@$(BIN)/python docs/reference.py
 
 bench: setup  ## the measurements behind the figures in the docs
 	@for script in benchmarks/*.py; do $(BIN)/python $$script; done
