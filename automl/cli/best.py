@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from automl.cli.studies import ResultsDir
 from automl.errors import StudyError, UsageError
 
 __all__ = ["command"]
@@ -15,7 +16,7 @@ __all__ = ["command"]
 
 def command(
     study_id: Annotated[str | None, typer.Argument(help="Study; default the newest.")] = None,
-    results_dir: Annotated[Path, typer.Option(help="Where studies lie.")] = Path("results"),
+    results_dir: ResultsDir = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
     r"""Show the winner: spec, checkpoint, metrics.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from automl.cli.studies import ResultsDir
+
 if TYPE_CHECKING:
     from automl.study.store import StudyFolder
 
@@ -15,7 +17,7 @@ __all__ = ["command"]
 
 
 def command(
-    results_dir: Annotated[Path, typer.Option(help="Where studies lie.")] = Path("results"),
+    results_dir: ResultsDir = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
     r"""List all studies and jobs, newest last.

@@ -12,13 +12,39 @@ if TYPE_CHECKING:
     from automl.study.store import StudyFolder
     from automl.types import TrialRecord
 
-__all__ = ["AsJson", "ResultsDir", "StudyArgument", "TrialArgument", "find_study", "find_trial"]
+__all__ = [
+    "AsJson",
+    "ResultsDir",
+    "StudyArgument",
+    "TrialArgument",
+    "find_results",
+    "find_study",
+    "find_trial",
+]
 
 _BEST = "best"
 
 StudyArgument = Annotated[str | None, typer.Argument(metavar="STUDY", help="Study; default the newest.")]
 TrialArgument = Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's number, or best.")]
-ResultsDir = Annotated[Path, typer.Option(help="Where studies lie.")]
+
+
+def find_results(place: str | Path) -> Path:
+    """The folder to work in: a place of this machine as it is, a URI's working folder brought up to date.
+
+    Raises:
+        EnvironmentUnusableError: the store at the URI does not answer.
+    """
+    if "://" not in str(place):
+        return Path(place)
+    from automl.storage import open_results
+
+    return open_results(str(place))
+
+
+ResultsDir = Annotated[
+    Path,
+    typer.Option(parser=find_results, metavar="DIR|URI", help="Where studies lie: a folder, or s3://..."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 

@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from automl.cli.studies import ResultsDir
+
 __all__ = ["command"]
 
 
 def command(
-    results_dir: Annotated[Path, typer.Option(help="Where studies lie.")] = Path("results"),
+    results_dir: ResultsDir = Path("results"),
     tracking_uri: Annotated[str | None, typer.Option(help="Another store than the newest study's.")] = None,
     port: Annotated[int, typer.Option(help="Port on this machine's loopback.")] = 5000,
 ) -> int:

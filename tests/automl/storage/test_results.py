@@ -1,0 +1,133 @@
+"""Results at a URI: sent as they appear, and looked at from a machine that never saw them."""
+
+import json
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from automl.adapters.object_store import RemoteFolder
+from automl.cli.list_ import command as list_studies
+from automl.cli.studies import find_results
+from automl.errors import EnvironmentUnusableError
+from automl.storage import fetch_study, make_uploader, origin_of
+from automl.storage.upload import Uploader
+from automl.study.events import EventLog
+from automl.study.store import StudyFolder
+from tests.fakes.fake_study import finished_study
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUTOML_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def study(store: Path) -> StudyFolder:
+    """A finished study in the working folder of the store, with a winner and a checkpoint."""
+    folder = finished_study(find_results(f"file://{store}") / "study-1")
+    for name in ("best/checkpoint.pth", "trials/2/checkpoints/epoch_5.pth"):
+        (folder.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.root / name).write_text("weights")
+    return folder
+
+
+def send(folder: StudyFolder) -> None:
+    (uploader,) = make_uploader(folder.root)
+    uploader.study_started(folder.read_sheet())
+    uploader.study_ended({}, ())
+
+
+def test_folder_of_this_machine_stays_what_it_is(tmp_path: Path) -> None:
+    assert find_results("results") == Path("results")
+    assert (origin_of(tmp_path), make_uploader(tmp_path / "study")) == (None, ())
+
+
+def test_study_is_listed_on_a_machine_that_never_saw_it(
+    study: StudyFolder, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send(study)
+    monkeypatch.setenv("AUTOML_CACHE", str(store.parent / "elsewhere"))
+    list_studies(results_dir=find_results(f"file://{store}"), as_json=True)
+    (entry,) = json.loads(capsys.readouterr().out)["entries"]
+    assert entry == {"id": "study-1", "state": "finished", "trials": 4, "best": 60.0}
+
+
+def test_winner_comes_at_once_and_checkpoints_of_trials_when_the_study_goes_on(
+    study: StudyFolder, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(study)
+    monkeypatch.setenv("AUTOML_CACHE", str(store.parent / "elsewhere"))
+    there = find_results(f"file://{store}") / "study-1"
+    checkpoint = there / "trials" / "2" / "checkpoints" / "epoch_5.pth"
+    assert ((there / "best" / "checkpoint.pth").read_text(), checkpoint.exists()) == ("weights", False)
+    fetch_study(there)
+    assert checkpoint.read_text() == "weights"
+
+
+def test_files_appear_and_vanish_there_while_the_study_runs(study: StudyFolder, store: Path) -> None:
+    remote = RemoteFolder(f"file://{store}/study-1")
+    uploader = Uploader(study.root, remote, pause_s=0.02)
+    uploader.study_started(study.read_sheet())
+    kept, gone = (study.trial("2").checkpoints / f"epoch_{epoch}.pth" for epoch in (6, 5))  # type: ignore[arg-type]
+    kept.write_text("newer weights")
+    wait_for(store / "study-1" / "trials" / "2" / "checkpoints" / "epoch_6.pth")
+    gone.unlink()
+    uploader.study_ended({}, ())
+    sent = [path.name for path in (store / "study-1" / "trials" / "2" / "checkpoints").iterdir()]
+    assert sent == ["epoch_6.pth"]
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(500):
+        if path.exists():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{path} never came")
+
+
+def test_store_that_is_down_costs_one_warning_and_gets_all_when_it_is_back(
+    study: StudyFolder, store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, calls = RemoteFolder.upload, []
+
+    def upload(self: RemoteFolder, path: Path, name: str) -> None:
+        calls.append(name)
+        if len(calls) < 3:
+            raise EnvironmentUnusableError("is down", where=self.uri)
+        real(self, path, name)
+
+    monkeypatch.setattr(RemoteFolder, "upload", upload)
+    with caplog.at_level(logging.WARNING):
+        send(study)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"study=study-1 results are not sent for now: file://{store}/study-1: is down"
+    ]
+    assert (store / "study-1" / "events.jsonl").read_bytes() == study.events.read_bytes()
+
+
+def test_what_never_got_there_is_told_with_its_place(
+    study: StudyFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: RemoteFolder, path: Path, name: str) -> None:
+        raise EnvironmentUnusableError("is down", where=self.uri)
+
+    monkeypatch.setattr(RemoteFolder, "upload", refuse)
+    send(study)
+    assert f"is not whole at {origin_of(study.root.parent)}/study-1: copy {study.root}" in caplog.text
+
+
+def test_study_that_is_written_here_is_never_overwritten(study: StudyFolder, store: Path) -> None:
+    send(study)
+    ours = study.events.read_bytes()
+    with EventLog(study.events):
+        (store / "study-1" / "events.jsonl").write_text("somebody else's")
+        find_results(f"file://{store}")
+    assert study.events.read_bytes() == ours
