@@ -28,6 +28,7 @@ from automl.ports import (
     TrialFailedError,
     Wait,
 )
+from automl.study.disk import DiskWatch, raise_if_disk_failed
 from automl.study.duplicates import give_fresh_seed
 from automl.study.events import (
     EpochReported,
@@ -44,6 +45,7 @@ from automl.study.events import (
 )
 from automl.study.finals import next_repeat
 from automl.study.keeping import CheckpointKeeper, write_best, write_best_metrics
+from automl.study.pace import Pace
 from automl.study.spending import Spending
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
 from automl.study.store import StudyFolder, process_start
@@ -71,6 +73,7 @@ class StudyPlan:
         make_spec: a trial and its folder to its whole spec; raises SpecError for a contradiction.
         make_job: starts the trainer of a prepared folder.
         relieve: spec keys to change so that a trial which ran out of memory fits; None where nothing helps.
+        silence_s: how long a trainer may say nothing; None is learned from the trials.
     """
 
     sheet: StudySheet
@@ -78,6 +81,7 @@ class StudyPlan:
     make_spec: Callable[[TrialRecord, TrialFolder], Spec]
     make_job: JobFactory
     relieve: Callable[[TrialRecord], Mapping[str, Any] | None] = lambda _: None
+    silence_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,12 +114,13 @@ def run_study(plan: StudyPlan, ports: Ports) -> StudyState:
     with EventLog(folder.events) as log:
         study = _Study(plan, ports, folder, log)
         study.replay(read_events(folder.events))
-        study.start()
         try:
+            study.start()
             ports.scheduler.run(study, plan.make_job)
             study.conclude()
-        except BaseException:
+        except BaseException as error:
             study.abandon()
+            raise_if_disk_failed(error, folder)
             raise
     return study.state
 
@@ -135,6 +140,8 @@ class _Study:
         self._checkpoints = CheckpointKeeper(
             folder, plan.sheet.metric, finalists=max(1, plan.sheet.budget.finalists)
         )
+        self._disk = DiskWatch(folder, plan.sheet.budget.disk_bytes)
+        self._pace = Pace(plan.silence_s)
         self._spending = Spending(
             plan.sheet.budget,
             plan.resources,
@@ -165,6 +172,7 @@ class _Study:
     def next_trial(self) -> Launch | Wait | None:
         """The next trial to start or to go on with; None when there is nothing more to run, ever."""
         while not self._spending.is_spent():
+            self._disk.check()
             if self._waiting:
                 trial = self._waiting.popleft()
                 if self._spending.is_spent(self.state.records[trial].role):
@@ -197,6 +205,7 @@ class _Study:
             tracker.trial_reported(trial, report)
         record = self.state.records[trial]
         self._checkpoints.after_report(record)
+        self._disk.after_report(self._folder.trial(trial))
         if self._spending.is_spent(record.role):
             self._stopping.setdefault(trial, Cause.BUDGET)
         return trial in self._stopping
@@ -208,6 +217,9 @@ class _Study:
         cause, evidence = _diagnose(failure)
         if asked is not Cause.NONE and is_machines_fault(cause):
             cause = Cause.NONE  # it was to stop, and it did
+        elif is_machines_fault(cause) and not self._disk.has_room():
+            self._wait_for_room(trial)
+            return
         is_complete = cause is Cause.NONE and record.epochs >= self._plan.sheet.budget.max_epochs
         if asked is Cause.USER and record.state is TrialState.QUEUED:
             return
@@ -221,6 +233,12 @@ class _Study:
             self._end(trial, TrialState.FAILED, Cause.INFEASIBLE, broken)
         else:
             self._end(trial, *self._outcome(record, asked, is_complete=is_complete), evidence)
+
+    def _wait_for_room(self, trial: TrialId) -> None:
+        """A trial that a full disk ended failed by nobody's fault, and no other would fare better."""
+        self._record(TrialPaused(trial, Cause.USER))
+        self._disk.check()
+        self._queue(TrialQueued(trial, "the disk has room again"))
 
     def should_stop(self) -> bool:
         """Whether the budget is spent; what runs then is stopped for that reason.
@@ -285,7 +303,7 @@ class _Study:
 
     def abandon(self) -> None:
         """Close a study that was interrupted, as far as its disk allows."""
-        with suppress(EnvironmentUnusableError):
+        with suppress(EnvironmentUnusableError, OSError):
             self.interrupt()
             for trial in list(self.state.running):
                 self.on_end(trial, None)
@@ -353,7 +371,7 @@ class _Study:
         if record.origin and not folder.list_checkpoints():
             self._lay_origin(record, folder)
         folder.stop_request.unlink(missing_ok=True)
-        return Launch(record.id, folder.root, record.epochs)
+        return Launch(record.id, folder.root, record.epochs, patience=self._pace.patience())
 
     def _lay_origin(self, record: TrialRecord, folder: TrialFolder) -> None:
         """Copy the checkpoint that a trial begins with into its own folder."""
@@ -365,6 +383,7 @@ class _Study:
     def _take_in(self, event: Event, at: float) -> None:
         """The one way of an event into state and strategy, whether it happens now or did long ago."""
         self.state.apply(event, at)
+        self._pace.take_in(event, at)
         if isinstance(event, TrialPaused | TrialQueued | TrialEnded):
             self._stopping.pop(event.trial, None)
         decision = tell_strategy(self._ports.strategy, event, self.state)

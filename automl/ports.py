@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from automl.errors import TrialError
-from automl.types import Cause, Origin, Params, Report, Role, StudySheet, TrialId, TrialRecord
+from automl.types import Cause, Origin, Params, Patience, Report, Role, StudySheet, TrialId, TrialRecord
 
 __all__ = [
     "Decision",
@@ -196,12 +196,14 @@ class Launch:
         folder: its folder, ``spec.yaml`` written.
         epochs: epochs that the study knows of; what the trainer reported beyond them is reported again.
         place: this node's part; None when the trial has one node.
+        patience: how long the trainer may say nothing; None is the default.
     """
 
     trial: TrialId
     folder: Path
     epochs: int = 0
     place: NodePlace | None = None
+    patience: Patience | None = None
 
 
 class TrialJob(Protocol):

@@ -10,9 +10,11 @@ from typing import Any, Self
 
 from automl.errors import UsageError
 
-__all__ = ["RunRequest", "parse_duration"]
+__all__ = ["RunRequest", "parse_duration", "parse_size"]
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
+_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>[kMGT]?B)", re.IGNORECASE)
+_UNIT_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNIT_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -35,6 +37,8 @@ class RunRequest:
         seeds: fresh-seed repeats of each finalist.
         confirm_top: number of finalists.
         study_id: name of the study; one of that name that was interrupted goes on.
+        disk_quota_bytes: what the study's folder may take.
+        stall_timeout_s: how long a trainer may say nothing.
     """
 
     model: str | None = None
@@ -70,6 +74,8 @@ class RunRequest:
     experiment: str | None = None
     results_dir: Path = Path("results")
     study_id: str | None = None
+    disk_quota_bytes: int | None = None
+    stall_timeout_s: float | None = None
     parent_job_id: str | None = None
     convert_job_id: str | None = None
     warm_start: str | None = None
@@ -120,7 +126,7 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().resolve())
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, where: str = "--time-budget") -> float:
     """Seconds in ``90``, ``90s``, ``45m``, ``2h``, ``1.5d`` or a sum like ``1h30m``.
 
     Raises:
@@ -129,7 +135,22 @@ def parse_duration(text: str) -> float:
     parts = list(_DURATION.finditer(text.strip()))
     seconds = sum(float(part["number"]) * _UNIT_S[part["unit"]] for part in parts)
     if "".join(part[0] for part in parts) != text.strip() or seconds <= 0:
-        raise UsageError(
-            f"{text!r} is not a duration", where="--time-budget", hint="write 90s, 45m, 2h or 1h30m"
-        )
+        raise UsageError(f"{text!r} is not a duration", where=where, hint="write 90s, 45m, 2h or 1h30m")
     return seconds
+
+
+def parse_size(text: str, where: str) -> int:
+    """Bytes in ``500MB``, ``20GB``, ``1.5TB``; powers of 1000, as disks are sold.
+
+    Args:
+        text: what the user wrote.
+        where: flag, for the message.
+
+    Raises:
+        UsageError: the text is no size, or not positive.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    size = int(float(found["number"]) * _UNIT_BYTES[found["unit"].upper()]) if found else 0
+    if size <= 0:
+        raise UsageError(f"{text!r} is not a size", where=where, hint="write 500MB, 20GB or 1.5TB")
+    return size

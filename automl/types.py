@@ -18,6 +18,7 @@ __all__ = [
     "Origin",
     "ParamValue",
     "Params",
+    "Patience",
     "Report",
     "Resources",
     "Role",
@@ -302,6 +303,7 @@ class Budget:
         epochs: epochs of all trials together.
         time_s: wall time of the study, the final check of the winner included.
         gpu_hours: GPUs held times hours, over all trials.
+        disk_bytes: what the folder of the study may take.
         seeds: fresh seeds on which finalists and default are trained again after the search; 0 is no finals.
         finalists: number of trials that come into the finals beside the default.
     """
@@ -311,6 +313,7 @@ class Budget:
     epochs: int | None = None
     time_s: float | None = None
     gpu_hours: float | None = None
+    disk_bytes: int | None = None
     seeds: int = 0
     finalists: int = 0
 
@@ -329,6 +332,22 @@ class Resources:
     cpus_per_trial: float = 1.0
     max_concurrent: int = 1
     ray_address: str | None = None
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a trainer may say nothing before it is taken for hung.
+
+    Attributes:
+        start_s: from its launch to its first status line.
+        first_epoch_s: from its first line to its first epoch: rendezvous of its ranks, first steps, all of
+            that epoch.
+        epoch_s: from an epoch to the next, evaluation and checkpoint included.
+    """
+
+    start_s: float = 1800.0
+    first_epoch_s: float = 86400.0
+    epoch_s: float = 86400.0
 
 
 @dataclass(frozen=True)

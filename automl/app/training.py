@@ -57,6 +57,7 @@ def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequ
         partial(make_trial_spec, plan),
         make_job=fetch_first(probe_first(plan, recipe), plan.request.data),
         relieve=partial(halve_batch, plan),
+        silence_s=plan.request.stall_timeout_s,
     )
     try:
         state = run_study(study, ports)

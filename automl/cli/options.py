@@ -11,9 +11,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from automl.cli.studies import find_results
 from automl.errors import Fault, UsageError
-from automl.request import RunRequest, parse_duration
+from automl.request import RunRequest, parse_duration, parse_size
 
 __all__ = ["RUN_OPTIONS", "build_request", "takes_part_of_request", "takes_request"]
 
@@ -87,6 +86,8 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "warm_start": _text("--warm-start", "Learn from an earlier study.", _SEARCH),
     "seeds": _count("--seeds", "Fresh-seed repeats of each finalist.", _SEARCH),
     "confirm_top": _count("--confirm-top", "Number of finalists to repeat.", _SEARCH),
+    "disk_quota": _text("--disk-quota", "What the study's folder may take: 20GB.", _SEARCH),
+    "stall_timeout": _text("--stall-timeout", "How long a trainer may say nothing: 2h.", _SEARCH),
     "seed": _count("--seed", "Seed of the search (0).", _SEARCH),
     "gpus_per_trial": _number("--gpus-per-trial", "GPUs of one trial and node.", _SHAPE),
     "nodes_per_trial": _count("--nodes-per-trial", "Nodes of one trial.", _SHAPE),
@@ -95,9 +96,7 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "ray_address": _text("--ray-address", "Join a running Ray cluster.", _SHAPE),
     "tracking_uri": _text("--tracking-uri", "MLflow store; default inside the results folder.", _TRACK),
     "experiment": _text("--experiment", "MLflow experiment.", _TRACK),
-    "results_dir": _text(
-        "--results-dir", "Where studies and jobs go: a folder (results), or s3://...", _TRACK
-    ),
+    "results_dir": _path("--results-dir", "Where studies and jobs go (results).", _TRACK),
     "study_id": _text("--study-id", "Name of the study; an interrupted one of that name goes on.", _TRACK),
     "config": _path("--config", "YAML file with any of these flags; flags win.", _TRACK),
     "as_json": _switch("--json", "One JSON document on stdout, nothing else.", _TRACK),
@@ -160,10 +159,12 @@ def build_request(given: Mapping[str, Any]) -> RunRequest:
         if joined.get("policy", "off") != "off":
             raise UsageError("--no-automl contradicts --policy on", hint="give one of the two")
         joined["policy"] = "off"
-    if "results_dir" in joined:
-        joined["results_dir"] = find_results(joined["results_dir"])
     if "time_budget" in joined:
         joined["time_budget_s"] = parse_duration(str(joined.pop("time_budget")))
+    if "stall_timeout" in joined:
+        joined["stall_timeout_s"] = parse_duration(str(joined.pop("stall_timeout")), "--stall-timeout")
+    if "disk_quota" in joined:
+        joined["disk_quota_bytes"] = parse_size(str(joined.pop("disk_quota")), "--disk-quota")
     for name, allowed in _CHOICES.items():
         if joined.get(name, allowed[0]) not in allowed:
             flag = "--" + name.replace("_", "-")

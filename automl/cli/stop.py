@@ -30,7 +30,7 @@ def command(
     from automl.request import parse_duration
     from automl.study.store import find_folder
 
-    done = stop(find_folder(results_dir, study_id), patience_s=parse_duration(patience))
+    done = stop(find_folder(results_dir, study_id), patience_s=parse_duration(patience, "--patience"))
     if as_json:
         print(json.dumps(done.to_json()))
         return 0

@@ -67,7 +67,14 @@ def size_budget(request: RunRequest, epochs: int) -> Budget:
     elif trials is None:
         is_limited = request.time_budget_s is not None or request.gpu_hours is not None
         trials = _MOST_TRIALS if is_limited else _DEFAULT_TRIALS
-    return Budget(trials, epochs, request.budget_epochs, request.time_budget_s, request.gpu_hours)
+    return Budget(
+        trials,
+        epochs,
+        request.budget_epochs,
+        request.time_budget_s,
+        request.gpu_hours,
+        request.disk_quota_bytes,
+    )
 
 
 def choose_algorithm(name: str, budget: Budget) -> AlgorithmChoice:

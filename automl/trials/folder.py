@@ -73,6 +73,17 @@ class TrialFolder:
         """Exists once the trial shall end; how a stop reaches a trial on whatever machine it runs."""
         return self.root / "stop"
 
+    def read_log_tail(self, most_bytes: int) -> str:
+        """The end of the console, cut at a line; empty when there is none."""
+        try:
+            with self.log.open("rb") as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, size - most_bytes))
+                text = stream.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return text if size <= most_bytes else text.partition("\n")[2]
+
     def write_spec(self, spec: Spec) -> None:
         """Create the folder and put the spec into it, whole or not at all."""
         self.root.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,9 @@ from automl.skills import fill_command
 from automl.trials.folder import Checkpoint, TrialFolder, write_atomically
 from automl.trials.launcher import Command, TrainerProcess, trainer_environment
 from automl.trials.leftovers import TRIAL_VARIABLE, end_leftovers
+from automl.trials.stall import StallWatch
 from automl.trials.status_reader import StatusLine, StatusReader
-from automl.types import Cause, Report
+from automl.types import Cause, Patience, Report
 
 __all__ = ["TrainerJob", "TrainerRecipe", "cause_of"]
 
@@ -32,6 +33,9 @@ _CAUSES = {
     137: Cause.INFRASTRUCTURE,
     143: Cause.INFRASTRUCTURE,
 }
+_WORDS_OF_THE_MACHINE = ("no space left on device", "disk quota exceeded", "address already in use")
+_FULL_DISK_BYTES = 2**16
+_TAIL_BYTES = 2**16
 _CAUSES_OF_A_BAD_CHECKPOINT = {Cause.DEFECT, Cause.BAD_DATA, Cause.BAD_SPEC}
 _EVIDENCE_LINES = 12
 _MARGIN_S = 5.0
@@ -42,10 +46,14 @@ _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.01, 0.2
 def cause_of(exit_code: int, message: str) -> Cause:
     """What a trainer's end means for the search.
 
-    Trainers of the TAO family know no exit codes and only say "out of memory" in their last status message.
+    Trainers of the TAO family know no exit codes; what their last status message says in the words of CUDA or
+    of the operating system stands above the code.
     """
-    if exit_code not in {0, 4} and "out of memory" in message.lower():
+    said = message.lower()
+    if exit_code not in {0, 4} and "out of memory" in said:
         return Cause.OUT_OF_MEMORY
+    if exit_code and any(words in said for words in _WORDS_OF_THE_MACHINE):
+        return Cause.INFRASTRUCTURE
     return _CAUSES.get(exit_code, Cause.INFRASTRUCTURE if exit_code < 0 else Cause.DEFECT)
 
 
@@ -83,7 +91,9 @@ class TrainerRecipe:
             trial.resume_spec.unlink(missing_ok=True)
         command = self._command(launch, trial, trial.log)
         unheard = [line for line in known if line.epoch is not None and line.epoch > launch.epochs]
-        return TrainerJob(trial, command, self.metric, unheard=unheard, resumed=resumed)
+        return TrainerJob(
+            trial, command, self.metric, unheard=unheard, resumed=resumed, patience=launch.patience
+        )
 
     def follow(self, launch: Launch) -> TrainerProcess:
         """Start the trainer on a further node, with a log of its own; only node 0 reports.
@@ -135,6 +145,7 @@ class TrainerJob:
         metric: the key of ``kpi`` that ranking uses.
         unheard: lines of earlier launches that nobody took in.
         resumed: the checkpoint that this launch goes on from.
+        patience: how long the trainer may be silent.
     """
 
     def __init__(
@@ -145,8 +156,10 @@ class TrainerJob:
         *,
         unheard: Sequence[StatusLine] = (),
         resumed: Checkpoint | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._folder = folder
+        self._stall = StallWatch(patience or Patience())
         self._metric = metric
         self._resumed = resumed
         old_bytes = folder.status.stat().st_size if folder.status.exists() else 0
@@ -175,6 +188,9 @@ class TrainerJob:
             if exit_code is not None and not self._waiting:
                 self._check_end(exit_code)
                 return None
+            if exit_code is None and (overdue := self._stall.find()):
+                self.stop()
+                raise TrialFailedError(Cause.TIMEOUT, f"{overdue}\n{self._folder.read_log_tail(_TAIL_BYTES)}")
             wait_s = min(_LONGEST_WAIT_S, 1.5 * wait_s)
 
     def stop(self) -> None:
@@ -189,6 +205,7 @@ class TrainerJob:
             self.stop()
             raise TrialFailedError(Cause.DEFECT, str(error)) from error
         for line in lines:
+            self._stall.hear(line)
             self._last_line = line
             self.last_kpi = line.kpi or self.last_kpi
             if report := line.to_report(self._metric):
@@ -201,6 +218,8 @@ class TrainerJob:
         self.stop()
         message = self._last_line.message if self._last_line.status == "FAILURE" else ""
         cause, evidence = cause_of(exit_code or 1, message), self._evidence(exit_code, message)
+        if cause is Cause.DEFECT and shutil.disk_usage(self._folder.root).free < _FULL_DISK_BYTES:
+            raise TrialFailedError(Cause.INFRASTRUCTURE, f"the disk is full\n{evidence}")
         if self._resumed is not None and cause in _CAUSES_OF_A_BAD_CHECKPOINT:
             self._resumed.path.rename(f"{self._resumed.path}.unusable")
             cause = Cause.INFRASTRUCTURE
@@ -208,7 +227,7 @@ class TrainerJob:
         raise TrialFailedError(cause, evidence)
 
     def _evidence(self, exit_code: int, message: str) -> str:
-        log = self._folder.log.read_text("utf-8", "replace") if self._folder.log.exists() else ""
+        log = self._folder.read_log_tail(_TAIL_BYTES)
         ending = f"exit code {exit_code}" if exit_code >= 0 else f"killed by signal {-exit_code}"
         parts = [ending, message, *log.splitlines()[-_EVIDENCE_LINES:]]
         return "\n".join(part for part in parts if part)

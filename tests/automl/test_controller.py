@@ -377,3 +377,22 @@ def test_two_controllers_never_have_one_study(tmp_path: Path, metric: Metric) ->
     state = bench.run(strategy=Rival(bench.strategy.curves))
     assert (len(refusals), len(state.records)) == (2, 2)
     assert f"{bench.folder.id} is run by a living controller" in refusals[0]
+
+
+def test_study_that_outgrows_its_quota_waits_for_its_user(tmp_path: Path, metric: Metric) -> None:
+    bench = Bench(tmp_path, metric, [10.0], [20.0], disk_bytes=400)
+    with pytest.raises(EnvironmentUnusableError, match=r"--disk-quota: takes .*\n.*automl resume") as caught:
+        bench.run()
+    assert caught.value.exit_code == 3
+    assert read_summary(bench.folder)["state"] == "interrupted"
+
+
+def test_trial_that_a_full_disk_ended_goes_on_when_there_is_room(
+    tmp_path: Path, metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, metric, [10.0, "once infrastructure", 30.0], [20.0] * 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("automl.study.disk.DiskWatch.has_room", lambda _: False)
+        state = bench.run()
+    assert bench.outcomes(state) == [("succeeded", "", 30.0), ("succeeded", "", 20.0)]
+    assert state.records[TrialId("0")].failures == ()

@@ -12,8 +12,10 @@ from automl.request import RunRequest, parse_duration
 
 def test_every_field_of_a_request_has_its_flag() -> None:
     names = {field.name for field in fields(RunRequest)}
-    assert names - set(RUN_OPTIONS) == {"time_budget_s"}
-    assert set(RUN_OPTIONS) - names == {"time_budget", "no_automl", "config"}
+    assert names - set(RUN_OPTIONS) == {"time_budget_s", "disk_quota_bytes", "stall_timeout_s"}
+    assert set(RUN_OPTIONS) - names == {
+        "time_budget", "disk_quota", "stall_timeout", "no_automl", "config",
+    }  # fmt: skip
 
 
 def test_what_was_not_given_is_the_default() -> None:
@@ -114,3 +116,14 @@ def test_commands_receive_one_request_and_their_own_flags() -> None:
     assert part(seed=1, own=2) == 3
     assert list(inspect.signature(whole).parameters) == list(RUN_OPTIONS)
     assert list(inspect.signature(part).parameters) == ["seed", "own"]
+
+
+def test_sizes_and_silences_are_read_as_people_write_them() -> None:
+    request = build_request({"disk_quota": "1.5GB", "stall_timeout": "2h"})
+    assert (request.disk_quota_bytes, request.stall_timeout_s) == (1_500_000_000, 7200.0)
+
+
+@pytest.mark.parametrize("text", ["20", "0GB", "-1GB", "many", "1e3 GB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=rf"--disk-quota: '{text}' is not a size"):
+        build_request({"disk_quota": text})

@@ -145,3 +145,34 @@ def test_checkpoint_that_cannot_be_gone_on_from_gives_way_to_an_older_one(
     assert caught.value.cause is Cause.INFRASTRUCTURE
     assert [report.epoch for report in go_on(recipe, folder, 3)] == [3, 4]
     assert (folder.checkpoints / "epoch_3.pth.unusable").exists()
+
+
+@pytest.mark.parametrize(
+    "message", ["cannot write: [Errno 28] No space left on device", "bind: Address already in use"]
+)
+def test_what_the_machine_lacks_is_its_own_fault(message: str) -> None:
+    assert cause_of(1, message) is cause_of(3, message) is Cause.INFRASTRUCTURE
+    assert cause_of(1, "index out of range") is Cause.DEFECT
+
+
+def test_trainer_that_dies_on_a_full_disk_keeps_its_checkpoint(
+    recipe: TrainerRecipe, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare(num_epochs=4, resume="", fail="defect", fail_epoch=3)
+    with pytest.raises(TrialFailedError):
+        reports_of(recipe(Launch(TrialId("0"), folder.root)))
+    spec = yaml.safe_load(folder.spec.read_text())
+    folder.write_spec({**spec, "train": {**spec["train"], "lr": 0.0}})
+    monkeypatch.setattr("automl.trials.run_trial._FULL_DISK_BYTES", 10**18)
+    with pytest.raises(TrialFailedError, match="the disk is full") as caught:
+        go_on(recipe, folder, 2)
+    assert caught.value.cause is Cause.INFRASTRUCTURE
+    assert [checkpoint.epoch for checkpoint in folder.list_checkpoints()] == [1, 2]
+
+
+def test_evidence_of_an_endless_log_is_its_end(recipe: TrainerRecipe, prepare: Prepare) -> None:
+    folder = prepare()
+    folder.log.write_text("\n".join(f"line {number}" for number in range(50_000)))
+    assert folder.read_log_tail(1000).splitlines()[-1] == "line 49999"
+    assert folder.read_log_tail(1000).startswith("line ")
+    assert len(folder.read_log_tail(1000)) <= 1000
