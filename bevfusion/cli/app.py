@@ -13,6 +13,7 @@ from bevfusion.cli.check import check
 from bevfusion.cli.demo_data import demo_data
 from bevfusion.cli.doctor import doctor
 from bevfusion.cli.failures import told
+from bevfusion.cli.probe import probe
 from bevfusion.cli.schema import schema
 from bevfusion.cli.score import score
 
@@ -86,6 +87,10 @@ _COMMANDS: tuple[tuple[Callable[..., int | None], tuple[str, str]], ...] = (
     (
         check,
         ("bevfusion check -e spec.yaml", "bevfusion check -e spec.yaml --action evaluate --json"),
+    ),
+    (
+        probe,
+        ("bevfusion probe -e spec.yaml", "bevfusion probe -e spec.yaml dataset.train_dataset.batch_size=8 --json"),
     ),
     (
         doctor,

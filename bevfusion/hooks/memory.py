@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
 from bevfusion.data.infos import locate
 from bevfusion.status import Phase, StatusWriter
 
-__all__ = ["MemoryProbeHook"]
+__all__ = ["MemoryProbeHook", "largest_batch", "peak_and_total_bytes"]
 
 _STEPS = 2  # the second one has the optimizer's moments in memory
 
@@ -40,7 +40,8 @@ class MemoryProbeHook(Hook):
         wrapper = runner.optim_wrapper
         weights = {name: value.to("cpu", copy=True) for name, value in runner.model.state_dict().items()}
         updates = copy.deepcopy(wrapper.state_dict())
-        batch = _largest_batch(runner.train_dataloader)
+        loader = runner.train_dataloader
+        batch = largest_batch(loader.dataset, loader.batch_size or 1)
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
         runner.model.train()
@@ -51,22 +52,21 @@ class MemoryProbeHook(Hook):
         wrapper.load_state_dict(updates)
         wrapper.zero_grad()
         wrapper.grad_norm = None
-        peak, total = (size_bytes / 2**30 for size_bytes in _peak_and_total_bytes())
+        peak, total = (size_bytes / 2**30 for size_bytes in peak_and_total_bytes())
         message = f"memory probe: {peak:.1f} of {total:.1f} GiB at the largest frames"
         if is_main_process():
             logging.getLogger(__name__).info("%s", message)
             StatusWriter(self._status_file).write(Phase.RUNNING, message)
 
 
-def _largest_batch(loader: DataLoader) -> Any:
+def largest_batch(dataset: Any, size: int) -> Any:
     """The frames with the largest point files; fewer frames than a batch are repeated."""
-    dataset: Any = loader.dataset
     files = [locate(dataset.points_dir, frame.lidar_path) for frame in dataset.infos.frames]
     order = sorted(range(len(files)), key=lambda index: -files[index].stat().st_size)
-    return loader.collate_fn([dataset[order[place % len(order)]] for place in range(loader.batch_size or 1)])
+    return pseudo_collate([dataset[order[place % len(order)]] for place in range(size)])
 
 
-def _peak_and_total_bytes() -> tuple[int, int]:
+def peak_and_total_bytes() -> tuple[int, int]:
     """Most memory in use so far and all there is: of the GPU, else of this process and its machine."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_reserved(), torch.cuda.get_device_properties().total_memory

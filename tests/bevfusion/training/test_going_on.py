@@ -17,7 +17,7 @@ from bevfusion import checkpoints  # noqa: E402
 from bevfusion.actions import train  # noqa: E402
 from bevfusion.encryption import KEY_VARIABLE  # noqa: E402
 from bevfusion.errors import CheckpointError, OutOfMemoryError  # noqa: E402
-from bevfusion.hooks.memory import _largest_batch  # noqa: E402
+from bevfusion.hooks.memory import largest_batch  # noqa: E402
 from bevfusion.model.detector import BEVFusion  # noqa: E402
 from bevfusion.training.runner import DetectorRunner, build_trainer  # noqa: E402
 from tests.bevfusion.conftest import tiny_spec  # noqa: E402
@@ -181,7 +181,7 @@ def test_too_little_memory_shows_before_the_first_epoch(street, tmp_path, monkey
 
 def test_the_probe_takes_the_frames_with_the_most_points(street, tmp_path):
     loader = build_trainer(tiny_spec(street, tmp_path)).train_dataloader
-    samples = _largest_batch(loader)["data_samples"]
+    samples = largest_batch(loader.dataset, loader.batch_size)["data_samples"]
     taken = [Path(sample.lidar_path).stat().st_size for sample in samples]
     sizes = [Path(loader.dataset[index]["data_samples"].lidar_path).stat().st_size for index in range(12)]
     assert taken == sorted(sizes)[:-5:-1]
