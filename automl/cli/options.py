@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from automl.cli.studies import find_results
 from automl.errors import Fault, UsageError
 from automl.request import RunRequest, parse_duration, parse_size
 
@@ -96,7 +97,9 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "ray_address": _text("--ray-address", "Join a running Ray cluster.", _SHAPE),
     "tracking_uri": _text("--tracking-uri", "MLflow store; default inside the results folder.", _TRACK),
     "experiment": _text("--experiment", "MLflow experiment.", _TRACK),
-    "results_dir": _path("--results-dir", "Where studies and jobs go (results).", _TRACK),
+    "results_dir": _text(
+        "--results-dir", "Where studies and jobs go: a folder (results), or s3://...", _TRACK
+    ),
     "study_id": _text("--study-id", "Name of the study; an interrupted one of that name goes on.", _TRACK),
     "config": _path("--config", "YAML file with any of these flags; flags win.", _TRACK),
     "as_json": _switch("--json", "One JSON document on stdout, nothing else.", _TRACK),
@@ -159,6 +162,8 @@ def build_request(given: Mapping[str, Any]) -> RunRequest:
         if joined.get("policy", "off") != "off":
             raise UsageError("--no-automl contradicts --policy on", hint="give one of the two")
         joined["policy"] = "off"
+    if "results_dir" in joined:
+        joined["results_dir"] = find_results(joined["results_dir"])
     if "time_budget" in joined:
         joined["time_budget_s"] = parse_duration(str(joined.pop("time_budget")))
     if "stall_timeout" in joined:
