@@ -94,7 +94,8 @@ class DatasetSpec:
     )
     origin: tuple[float, ...] | None = leaf(
         None,
-        "Where the annotated position lies in its box, as fractions along x, y, z; null means as in the type.",
+        "Where the annotated position lies in its box, as fractions along x, y, z; null means as in the"
+        " type.",
         low=0.0,
         high=1.0,
         length=3,
