@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from automl.errors import EnvironmentUnusableError
 
 __all__ = ["RemoteFile", "RemoteFolder", "is_uri"]
 
+_TALKATIVE = ("aiobotocore", "botocore", "fsspec", "s3fs")
 _VERSION_KEYS = ("ETag", "etag", "md5Hash", "mtime")
 _TIME_KEYS = ("LastModified", "last_modified", "updated", "mtime")
 
@@ -53,6 +55,8 @@ class RemoteFolder:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri.rstrip("/")
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
         try:
             self._system, self._root = url_to_fs(self.uri, use_listings_cache=False)
         except ImportError as error:

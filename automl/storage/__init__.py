@@ -4,4 +4,12 @@ from automl.storage.results import fetch_study, open_results, origin_of
 from automl.storage.staging import StagedData, StagingFactory, stage
 from automl.storage.upload import make_uploader
 
-__all__ = ["StagedData", "StagingFactory", "fetch_study", "make_uploader", "open_results", "origin_of", "stage"]
+__all__ = [
+    "StagedData",
+    "StagingFactory",
+    "fetch_study",
+    "make_uploader",
+    "open_results",
+    "origin_of",
+    "stage",
+]
