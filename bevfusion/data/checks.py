@@ -46,14 +46,14 @@ def check_inputs(spec: ExperimentSpec, action: str) -> list[Fault]:
 def inspect_inputs(spec: ExperimentSpec, action: str) -> Inspection:
     """Look at the data of an action before it starts.
 
-    Reads info files and folder listings only.
+    Reads info files and folder listings only. Checkpoints that it starts from must be there as well.
 
     Args:
         spec: complete and derived.
         action: ``train`` (train and validation split, and the test split where one is named: a study
             measures its winner there), ``evaluate`` or ``inference`` (test split).
     """
-    found = Inspection()
+    found = Inspection(faults=list(_checkpoint_faults(spec, action)))
     if action == "inference" and is_frames_folder(spec):
         return found  # looked at frame by frame when it is converted
     for name in _PARTS_OF_ACTION[action]:
@@ -81,6 +81,22 @@ def inspect_inputs(spec: ExperimentSpec, action: str) -> Inspection:
                     Fault("the frames have no labels to score against", str(infos.path), hint)
                 )
     return found
+
+
+def _checkpoint_faults(spec: ExperimentSpec, action: str) -> Iterator[Fault]:
+    if action == "train":
+        named = {"train.resume_training_checkpoint_path": spec.train.resume_training_checkpoint_path}
+        if not spec.train.resume_training_checkpoint_path:
+            backbone = spec.model.img_backbone.init_cfg.checkpoint if spec.input_modality.use_camera else None
+            named = {
+                "train.pretrained_checkpoint": spec.train.pretrained_checkpoint,
+                "model.img_backbone.init_cfg.checkpoint": backbone,
+            }
+    else:
+        named = {f"{action}.checkpoint": getattr(spec, action).checkpoint}
+    for key, path in named.items():
+        if path and not Path(path).is_file():
+            yield Fault(f"there is no file {path}", key, "correct the path, or leave the key out")
 
 
 def _is_unlabelled(infos: Infos) -> bool:

@@ -33,6 +33,11 @@ def with_train_part(spec: ExperimentSpec, **changes: Any) -> ExperimentSpec:
     return with_dataset(spec, train_dataset=replace(spec.dataset.train_dataset, **changes))
 
 
+def with_value(spec: Any, key: str, value: object) -> Any:
+    name, _, rest = key.partition(".")
+    return replace(spec, **{name: with_value(getattr(spec, name), rest, value) if rest else value})
+
+
 @pytest.mark.parametrize("action", ["train", "evaluate", "inference"])
 def test_sound_data_has_no_faults(spec: ExperimentSpec, action: str) -> None:
     assert check_inputs(spec, action) == []
@@ -129,6 +134,33 @@ def test_unlabelled_frames_can_be_inferred_on_but_not_scored(spec: ExperimentSpe
     assert check_inputs(spec, "inference") == []
     (fault,) = check_inputs(spec, "evaluate")
     assert fault.message == "the frames have no labels to score against"
+
+
+@pytest.mark.parametrize(
+    ("action", "key"),
+    [
+        ("train", "train.pretrained_checkpoint"),
+        ("train", "train.resume_training_checkpoint_path"),
+        ("train", "model.img_backbone.init_cfg.checkpoint"),
+        ("evaluate", "evaluate.checkpoint"),
+        ("inference", "inference.checkpoint"),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_named_with_its_key(
+    spec: ExperimentSpec, tmp_path: Path, action: str, key: str
+) -> None:
+    missing = tmp_path / "epoch_7.pth"
+    named = with_value(spec, key, str(missing))
+    (fault,) = check_inputs(named, action)
+    assert (fault.where, fault.message) == (key, f"there is no file {missing}")
+    missing.touch()
+    assert check_inputs(named, action) == []
+
+
+def test_a_backbone_is_not_asked_for_where_it_is_not_read(spec: ExperimentSpec) -> None:
+    named = with_value(spec, "model.img_backbone.init_cfg.checkpoint", "/nowhere.pth")
+    assert check_inputs(with_value(named, "input_modality.use_camera", value=False), "train") == []
+    assert check_inputs(named, "evaluate") == []
 
 
 def test_four_hundred_frames_take_less_than_a_second(spec: ExperimentSpec, kitti_root: Path) -> None:

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.torch
 
 import torch  # noqa: E402
 from mmengine.hooks import Hook  # noqa: E402
+from mmengine.runner import EpochBasedTrainLoop  # noqa: E402
 
 from bevfusion import checkpoints  # noqa: E402
 from bevfusion.actions import train  # noqa: E402
@@ -99,6 +100,18 @@ def test_the_probe_tells_the_peak_and_how_much_there_is(gone_on):
     message = status_lines(gone_on[0])[0]["message"]
     peak, total = map(float, re.fullmatch(r"memory probe: ([\d.]+) of ([\d.]+) GiB .*", message).groups())
     assert 0.1 < peak < total
+
+
+def test_a_training_begins_after_a_probe_as_it_does_without(street, tmp_path, monkeypatch):
+    monkeypatch.setattr(EpochBasedTrainLoop, "run", lambda _: None)
+    begun = []
+    for probe in ("true", "false"):
+        spec = tiny_spec(street, tmp_path / probe, *EVERYTHING, f"train.memory_probe={probe}")
+        runner = build_trainer(spec)
+        runner.train()
+        begun.append((dict(runner.model.state_dict()), runner.optim_wrapper.state_dict()))
+        assert runner.optim_wrapper.grad_norm is None
+    assert_same(*begun)
 
 
 def test_the_average_is_what_is_validated_and_kept_beside_the_weights_that_go_on(gone_on, key):
