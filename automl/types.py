@@ -363,6 +363,7 @@ class StudySheet:
         space: the closed search space in its JSON shape; without parameters for a plain training.
         tags: algorithm, policy, versions, revision, fingerprint of the data; shown as they are.
         is_search: False for a plain training, which is a single run.
+        objectives: all that is improved, what ranks first; empty where that is the metric alone.
     """
 
     study_id: StudyId
@@ -373,6 +374,7 @@ class StudySheet:
     space: Mapping[str, Any]
     tags: Mapping[str, str] = field(default_factory=dict)
     is_search: bool = True
+    objectives: tuple[Metric, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All but the folder, as it stands at the head of ``study.json``."""
@@ -382,6 +384,7 @@ class StudySheet:
             "metric": self.metric.name,
             "direction": self.metric.direction.value,
             "constraints": [asdict(constraint) for constraint in self.metric.constraints],
+            "objectives": [{"name": o.name, "direction": o.direction.value} for o in self.objectives],
             "budget": asdict(self.budget),
             "is_search": self.is_search,
             "tags": dict(self.tags),

@@ -48,8 +48,9 @@ def make_launchable(plan: Plan) -> TrainerRecipe:
 
 
 def probe_first(plan: Plan, recipe: TrainerRecipe) -> JobFactory:
-    """The recipe, with the model's probe before each training where constraints ask for what it measures."""
-    is_asked_for = plan.is_study and plan.metric is not None and plan.metric.constraints
+    """The recipe, with the model's probe before each training where limits or objectives may need it."""
+    is_limited = plan.metric is not None and bool(plan.metric.constraints)
+    is_asked_for = plan.is_study and (is_limited or len(plan.objectives) > 1)
     return ProbedRecipe(recipe, plan.action.probe) if plan.action.probe and is_asked_for else recipe
 
 

@@ -37,6 +37,7 @@ def make_sheet(plan: Plan, folder: StudyFolder) -> StudySheet:
         space=plan.space.to_json(),
         tags=tags,
         is_search=plan.is_study,
+        objectives=plan.objectives,
     )
 
 

@@ -12,13 +12,16 @@ from automl.planning import Plan, RunRequest, SearchPlan, make_plan
 from automl.planning.sizing import AlgorithmChoice
 from automl.provenance import installed_versions
 from automl.schema.documents import read_json_mapping
+from automl.search.warm_start import Past
 from automl.space import SearchSpace
 from automl.study.store import StudyFolder
+from automl.trials.folder import write_atomically
 from automl.types import StudySheet
 
 __all__ = ["load_plan", "load_search", "store_plan"]
 
-_HAS_TO_EQUAL = ("metric", "budget", "spec")
+_PAST = "warm_start.json"
+_HAS_TO_EQUAL = ("metric", "objectives", "budget", "spec")
 _OF_THE_SPACE = ("parameters", "ties")
 _ONLY_FOR_PEOPLE = "source"
 _MOST_FAULTS = 10
@@ -26,7 +29,12 @@ _ABSENT = object()
 
 
 def store_plan(folder: StudyFolder, sheet: StudySheet, plan: Plan) -> None:
-    """Write ``study.json``: what was asked, what was decided, and with which versions."""
+    """Write ``study.json``: what was asked, what was decided, and with which versions.
+
+    An earlier study that is learned from is copied beside it, since it may be gone when this one goes on.
+    """
+    if plan.past is not None:
+        write_atomically(folder.root / _PAST, json.dumps(plan.past.to_json()) + "\n")
     secret_keys = plan.action.keys_filled_by("key")
     folder.write_sheet(
         sheet,
@@ -48,6 +56,7 @@ def load_search(folder: StudyFolder) -> SearchPlan | None:
     sheet, recorded = folder.read_sheet(), read_json_mapping(folder.sheet, StudyError)
     if not sheet.is_search:
         return None
+    past = folder.root / _PAST
     try:
         return SearchPlan(
             space=SearchSpace.from_json(sheet.space),
@@ -56,6 +65,8 @@ def load_search(folder: StudyFolder) -> SearchPlan | None:
             metric=sheet.metric,
             seed=recorded["seed"],
             concurrent=recorded["plan"]["resources"]["max_concurrent"],
+            objectives=sheet.objectives,
+            past=Past.from_json(read_json_mapping(past, StudyError)) if past.exists() else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error
@@ -81,7 +92,7 @@ def load_plan(folder: StudyFolder) -> Plan:
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, error) from error
     chosen = request.algorithm if algorithm.name == "none" else algorithm.name
-    plan = make_plan(replace(request, algorithm=chosen))
+    plan = make_plan(replace(request, algorithm=chosen, warm_start=None))
     faults = list(_differences(recorded["plan"], json.loads(json.dumps(plan.to_json()))))
     if plan.is_study is not was_study:
         faults = [Fault(f"was {_kind(was_study)} and would be {_kind(plan.is_study)} now", "policy")]
@@ -89,8 +100,14 @@ def load_plan(folder: StudyFolder) -> Plan:
         hint = "put back what was changed since it began, or start a new study with --warm-start"
         shown = [replace(fault, where=f"{folder.sheet}:{fault.where}") for fault in faults[:_MOST_FAULTS]]
         raise StudyError([*shown[:-1], replace(shown[-1], hint=hint)])
-    resources = replace(plan.resources, max_concurrent=concurrent)
-    return replace(plan, request=request, algorithm=algorithm, resources=resources)
+    search = load_search(folder)
+    return replace(
+        plan,
+        request=request,
+        algorithm=algorithm,
+        resources=replace(plan.resources, max_concurrent=concurrent),
+        past=search.past if search else None,
+    )
 
 
 def _kind(is_study: bool) -> str:

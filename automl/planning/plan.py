@@ -16,6 +16,7 @@ from automl.schema.leaves import ActionSchema
 from automl.schema.limits import Limit, find_excesses
 from automl.schema.spec import apply_params
 from automl.schema.ties import spec_params
+from automl.search.warm_start import Past
 from automl.skills import Skill, SkillAction, SpecKeys
 from automl.space import SearchSpace
 from automl.types import Budget, Metric, Params, Resources, Spec
@@ -36,6 +37,8 @@ class SearchPlan:
         metric: what ranking uses.
         seed: seed of the search.
         concurrent: trials side by side, as planned when the study began.
+        objectives: all that is improved, what ranks first; empty where that is the metric alone.
+        past: an earlier study to learn from.
     """
 
     space: SearchSpace
@@ -44,6 +47,8 @@ class SearchPlan:
     metric: Metric
     seed: int
     concurrent: int
+    objectives: tuple[Metric, ...] = ()
+    past: Past | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Plan:
         metric: what ranking uses; None for a plain action of a model that names none.
         data_sources: spec key to path or URI, as filled from ``--data``.
         limits: what the model asks of every trial's spec.
+        objectives: all that is improved, what ranks first; empty where that is the metric alone.
+        past: the study of ``--warm-start`` in terms of this one.
     """
 
     request: RunRequest
@@ -74,6 +81,8 @@ class Plan:
     metric: Metric | None
     data_sources: Mapping[str, str]
     limits: tuple[Limit, ...] = ()
+    objectives: tuple[Metric, ...] = ()
+    past: Past | None = None
     forecast: Forecast = field(default_factory=Forecast)
     warnings: tuple[str, ...] = ()
 
@@ -94,6 +103,8 @@ class Plan:
             metric=self.metric,
             seed=self.request.seed,
             concurrent=self.resources.max_concurrent,
+            objectives=self.objectives,
+            past=self.past,
         )
 
     def trial_spec(self, params: Params) -> Spec:
@@ -119,6 +130,7 @@ class Plan:
             "budget": asdict(self.budget),
             "resources": asdict(self.resources),
             "metric": asdict(self.metric) if self.metric else None,
+            "objectives": [{"name": o.name, "direction": o.direction.value} for o in self.objectives],
             "data_sources": dict(self.data_sources),
             "forecast": asdict(self.forecast),
             "warnings": list(self.warnings),

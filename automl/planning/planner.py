@@ -13,7 +13,7 @@ from automl.errors import UsageError
 from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_inputs
 from automl.planning.finals import add_finals, finals_warnings
 from automl.planning.forecast import forecast_study
-from automl.planning.goals import parse_constraints
+from automl.planning.goals import parse_constraints, parse_objectives
 from automl.planning.inputs import ActionFiles, foreign_blocks, plan_space, read_files, user_layers
 from automl.planning.machine import look_at_machine
 from automl.planning.parents import Parent, bind_parent, inherited_layer
@@ -26,6 +26,7 @@ from automl.planning.sizing import (
     size_budget,
     size_resources,
 )
+from automl.planning.warm_start import read_past
 from automl.policy import PolicyDecision, decide_policy
 from automl.request import RunRequest
 from automl.schema.limits import narrow_space
@@ -33,6 +34,7 @@ from automl.schema.paths import get_path
 from automl.schema.space_warnings import find_space_warnings
 from automl.schema.spec import OVERRIDES, Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
 from automl.schema.validation import find_unset
+from automl.search.warm_start import Past
 from automl.skills import Skill, SkillAction, SpecKeys, load_skill
 from automl.space import SearchSpace
 from automl.tracking import check_store, local_tracking_uri
@@ -144,6 +146,8 @@ class _Planner:
             budget=budget,
             resources=resources,
             metric=metric,
+            objectives=parse_objectives(request) if self.policy.runnable else (),
+            past=self.past(space, metric, budget),
             data_sources=binding.values,
             forecast=forecast,
             warnings=tuple(self.warnings),
@@ -210,8 +214,19 @@ class _Planner:
             return budget, choose_algorithm(self.request.algorithm, budget)
         return replace(budget, trials=1), AlgorithmChoice("none", "a plain action searches nothing")
 
+    def past(self, space: SearchSpace, metric: Metric | None, budget: Budget) -> Past | None:
+        if not self.policy.runnable or metric is None:
+            return None
+        found = read_past(self.request, space, metric, budget.max_epochs)
+        if found is None:
+            return None
+        self.warnings.append(found.report)
+        return found.past
+
     def metric(self) -> Metric | None:
         request, known = self.request, self.skill.metric
+        if objectives := parse_objectives(request):
+            return replace(objectives[0], constraints=parse_constraints(request))
         name = request.metric or (known.name if known else None)
         direction = request.direction
         if direction is None and known and name == known.name:

@@ -100,6 +100,7 @@ class StudyFolder:
                 space=found["space"],
                 tags=found["tags"],
                 is_search=found["is_search"],
+                objectives=tuple(Metric(o["name"], Direction(o["direction"])) for o in found["objectives"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StudyError(f"cannot be read: {error}", where=str(path)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl.study.controllers import has_living_controller
+from automl.study.pareto import summarize_front
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState, read_state
 from automl.study.store import StudyFolder
 from automl.types import TrialId, TrialRecord
@@ -28,6 +29,7 @@ def summarize(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
         "seconds": (state.changed_at or 0.0) - (state.started_at or 0.0),
         "trial_seconds": state.trial_seconds,
         "verdict": state.verdict,
+        "pareto": summarize_front(state.records.values(), folder.read_sheet().objectives),
         "mlflow": folder.read_tracking(),
         "results_dir": str(folder.root),
     }

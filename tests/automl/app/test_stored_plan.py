@@ -12,7 +12,9 @@ from automl.app.sheet import make_sheet
 from automl.app.stored_plan import load_plan, load_search, store_plan
 from automl.errors import StudyError
 from automl.planning import Plan, RunRequest, make_plan
+from automl.search.warm_start import Observation, Past
 from automl.study.store import StudyFolder, new_folder
+from automl.types import Constraint, Direction, Metric, TrialState
 
 
 @pytest.fixture
@@ -71,6 +73,39 @@ def test_request_means_the_same_from_another_folder(
     again = load_plan(folder)
     assert (again.spec, again.data_sources) == (plan.spec, plan.data_sources)
     assert again.request.results_dir == tmp_path / "results"
+
+
+def test_past_is_stored_with_the_study_and_needs_the_earlier_one_no_longer(
+    stored: tuple[StudyFolder, Plan], tmp_path: Path
+) -> None:
+    folder, plan = stored
+    seen = Observation("3", {"train.lr": 0.01}, ((3, 60.0),), TrialState.SUCCEEDED)
+    plan = replace(
+        plan, past=Past("gone", 50.0, (seen,), 3), request=replace(plan.request, warm_start="gone")
+    )
+    store_plan(folder, make_sheet(plan, folder), plan)
+    assert load_search(folder) == plan.search
+    assert load_plan(folder).past == plan.past
+
+
+def test_objectives_and_limits_are_stored_and_have_to_stay(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "val.txt").write_text("a")
+    fields = {"metric": None, "constraints": ("size<=3",)}
+    request = RunRequest(
+        skill_dir=write_fake_skill(tmp_path / "skill"), data=str(tmp_path / "data"),
+        results_dir=tmp_path / "results", **fields,
+    )  # fmt: skip
+    size = Metric("size", Direction.MINIMIZE)
+    made = make_plan(request)
+    plan = replace(made, objectives=(Metric("AP11", Direction.MAXIMIZE), size))
+    folder = new_folder(tmp_path / "results", "study")
+    store_plan(folder, make_sheet(plan, folder), plan)
+    sheet = folder.read_sheet()
+    assert (sheet.metric, sheet.objectives) == (plan.metric, plan.objectives)
+    assert sheet.metric.constraints == (Constraint("size", is_upper=True, bound=3.0),)
+    with pytest.raises(StudyError, match=r"objectives: was .*AP11.*maximize.* and is \[\] now"):
+        load_plan(folder)
 
 
 def test_changed_schema_is_named_with_both_values(stored: tuple[StudyFolder, Plan], tmp_path: Path) -> None:

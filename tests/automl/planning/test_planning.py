@@ -70,6 +70,7 @@ def test_the_plan_in_json_has_all_keys_and_is_strict(tmp_path: Path) -> None:
         "epochs": None,
         "time_s": None,
         "gpu_hours": None,
+        "disk_bytes": None,
         "seeds": 0,
         "finalists": 0,
     }
