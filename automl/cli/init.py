@@ -25,6 +25,7 @@ _EXAMPLES: Mapping[str, str] = {
     "seeds": "3", "confirm-top": "2", "seed": "0", "gpus-per-trial": "1", "nodes-per-trial": "1",
     "cpus-per-trial": "2", "max-concurrent": "2", "ray-address": "auto", "experiment": "NAME",
     "tracking-uri": "http://127.0.0.1:5000", "results-dir": "results", "study-id": "NAME",
+    "stall-timeout": "2h", "disk-quota": "20GB",
 }  # fmt: skip
 _LEFT_OUT = frozenset({"config", "model", "skill-dir", "data", "no-automl", "json", "quiet", "yes"})
 _COLUMN = 46

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
 
 import typer
 
 from automl.cli.studies import ResultsDir
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from automl.types import Metric
+
+__all__ = ["command", "sorted_page"]
 
 
 def command(
@@ -29,17 +34,31 @@ def command(
     from automl.errors import UsageError
     from automl.study.store import find_folder
 
-    uri = tracking_uri
+    uri, page = tracking_uri, ""
     if uri is None:
-        link = find_folder(results_dir).read_tracking()
+        folder = find_folder(results_dir)
+        link = folder.read_tracking()
         if link is None:
             raise UsageError(
                 "the newest study was not tracked", where=str(results_dir), hint="give --tracking-uri"
             )
-        uri = link["tracking_uri"]
+        uri, page = link["tracking_uri"], sorted_page(link, folder.read_sheet().metric)
     if uri.startswith(("http://", "https://")):
-        print(f"the tracking server has its own pages: {uri}")
+        print(f"the tracking server has its own pages: {uri}{page}")
         return 0
     words = ["-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
-    print(f"MLflow on http://127.0.0.1:{port}, Ctrl-C ends it", file=sys.stderr)
+    print(f"MLflow on http://127.0.0.1:{port}{page}\nCtrl-C ends it", file=sys.stderr)
     return subprocess.run([sys.executable, *words], check=False).returncode
+
+
+def sorted_page(link: Mapping[str, str], metric: Metric) -> str:
+    """Address of MLflow's list of runs, the best on top, relative to the server.
+
+    Args:
+        link: ``tracking.json`` of a study.
+        metric: what ranking uses.
+    """
+    if "experiment_id" not in link:
+        return ""
+    order = {"orderByKey": f"metrics.`{metric.name}`", "orderByAsc": str(metric.direction.sign < 0).lower()}
+    return f"/#/experiments/{link['experiment_id']}/runs?{urlencode({**order, 'startTime': 'ALL'})}"

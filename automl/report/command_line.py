@@ -16,6 +16,8 @@ FLAGS_BY_FIELD: Mapping[str, str] = MappingProxyType(
     {
         "overrides": "--set",
         "time_budget_s": "--time-budget",
+        "stall_timeout_s": "--stall-timeout",
+        "disk_quota_bytes": "--disk-quota",
         "objectives": "--objective",
         "constraints": "--constraint",
         "params": "--param",
@@ -52,4 +54,4 @@ def _words(request: Mapping[str, Any]) -> Iterator[str]:
         flag = FLAGS_BY_FIELD.get(name, "--" + name.replace("_", "-"))
         for item in value if isinstance(value, list | tuple) else [value]:
             yield flag
-            yield without_password(f"{item:g}" if isinstance(item, float) else str(item))
+            yield without_password(str(item).removesuffix(".0"))

@@ -56,8 +56,10 @@ def tell_verdict(material: Material) -> Answer:
     verdict, best = material.summary["verdict"], material.summary["best"]
     name = material.sheet.metric.name
     if verdict is None:
-        lead = f"best so far is trial {best['trial']} with {name} {best['value']:.2f}" if best else ""
-        return Answer(f"The study is {material.summary['state']}; {lead or f'nothing has a {name} yet'}.")
+        lead = f"nothing has a value of {name} yet"
+        if best:
+            lead = f"best so far is trial {best['trial']} with {name} {best['value']:.2f}"
+        return Answer(f"The study is {material.summary['state']}; {lead}.")
     winner = verdict["winner"]
     sides = (
         _side("default spec", verdict["default"], is_winner=False),

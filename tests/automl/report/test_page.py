@@ -164,7 +164,7 @@ def test_how_to_reproduce_gives_the_command_and_digests(tmp_path: Path) -> None:
 
 def test_a_study_that_has_only_begun_has_a_page(tmp_path: Path) -> None:
     text = words(report_of(write_study(tmp_path / "study-a", [])))
-    assert "The study is interrupted; nothing has a AP11 yet." in text
+    assert "The study is interrupted; nothing has a value of AP11 yet." in text
     assert "How the search went" not in text
 
 
