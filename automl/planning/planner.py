@@ -19,6 +19,7 @@ from automl.planning.machine import look_at_machine
 from automl.planning.parents import Parent, bind_parent, inherited_layer
 from automl.planning.plan import Plan
 from automl.planning.preflight import Findings, run_preflight
+from automl.planning.sharing import sharing_warnings
 from automl.planning.sizing import (
     AlgorithmChoice,
     choose_algorithm,
@@ -124,7 +125,7 @@ class _Planner:
         self.warnings += [*binding.warnings, *find_space_warnings(space, spec)]
         if self.action.name == "train":
             self.warnings += hardware_warnings(self.skill.hardware, machine, request)
-        self.warnings += findings.warnings
+        self.warnings += [*sharing_warnings(request), *findings.warnings]
         forecast = forecast_study(
             request.results_dir,
             spec,
