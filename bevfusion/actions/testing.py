@@ -109,7 +109,7 @@ class _Frames(BaseMetric):
     """Keeps every frame of a test, from all processes."""
 
     def __init__(self, classes: Sequence[str], *, score_threshold: float) -> None:
-        super().__init__(collect_device="cpu", prefix="test")
+        super().__init__(collect_device="gpu", prefix="test")  # over the network; "cpu" is a shared folder
         self._classes = tuple(classes)
         self._score_threshold = score_threshold
         self.frames: tuple[FrameResult, ...] = ()

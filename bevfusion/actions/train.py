@@ -14,11 +14,11 @@ def run(spec: ExperimentSpec) -> None:
     """Train for ``train.num_epochs``, validating and keeping checkpoints on the way.
 
     Raises:
-        SpecError: the model cannot be built.
+        SpecError: the model cannot be built, or not be trained on this machine as the spec says.
         DataError: a part of the data set cannot be read.
         CheckpointError: the checkpoint to start from does not fit.
         OutOfMemoryError: batch or model are too large for the device.
-        DivergedError: the loss is not finite any more.
+        DivergedError: the training cannot recover.
     """
     from bevfusion.training.ending import memory_errors_named, reported_termination
     from bevfusion.training.runner import build_trainer
@@ -28,11 +28,8 @@ def run(spec: ExperimentSpec) -> None:
         runner = build_trainer(spec)
         status = StatusWriter(results_dir / "status.json") if runner.rank == 0 else None
         if status:
-            status.write(
-                Phase.STARTED,
-                f"training started{runner.started_from and '; '}{runner.started_from}",
-                max_epoch=spec.train.num_epochs,
-            )
+            message = "; ".join(filter(None, ["training started", runner.started_from]))
+            status.write(Phase.STARTED, message, max_epoch=spec.train.num_epochs)
         runner.train()
         if status:
             status.write(Phase.SUCCESS, "training finished", max_epoch=spec.train.num_epochs)

@@ -22,7 +22,7 @@ class AveragePrecisionMetric(BaseMetric):
     """
 
     def __init__(self, *, classes: Sequence[str]) -> None:
-        super().__init__(collect_device="cpu")
+        super().__init__(collect_device="gpu")  # over the network; "cpu" is a folder that nodes must share
         self._classes = tuple(classes)
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:

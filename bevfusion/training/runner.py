@@ -18,9 +18,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
 from torch import nn
 
-from bevfusion import checkpoints
 from bevfusion.build import build_model
-from bevfusion.errors import CheckpointError
 from bevfusion.hooks import (
     AccumulationHook,
     MemoryProbeHook,
@@ -34,7 +32,7 @@ from bevfusion.training.loaders import evaluation_loader, training_loader
 from bevfusion.training.metric import AveragePrecisionMetric
 from bevfusion.training.optimizer import optim_wrapper, param_schedulers
 from bevfusion.training.processes import join_group, parallel_config
-from bevfusion.training.start import find_resume_file, load_start_weights, settle_seed
+from bevfusion.training.start import find_resume_file, load_start_weights, read_resume_file, settle_seed
 from bevfusion.weights import load_weights
 
 __all__ = ["DetectorRunner", "build_tester", "build_trainer"]
@@ -66,12 +64,14 @@ class DetectorRunner(Runner):
         """Go on exactly where a checkpoint was written.
 
         Raises:
-            CheckpointError: it is of another model or schedule, or lacks what training needs, for instance
-                because it holds weights alone.
+            CheckpointError: see `bevfusion.training.start.read_resume_file`.
         """
-        state = _resumable(Path(filename), schedulers=len(self.param_schedulers))
-        self.call_hook("after_load_checkpoint", checkpoint=state)  # a running average is sorted out there
         model: nn.Module = getattr(self.model, "module", self.model)
+        averages = any(isinstance(hook, EMAHook) for hook in self.hooks)
+        state = read_resume_file(
+            Path(filename), model, schedules=len(self.param_schedulers), averages=averages
+        )
+        self.call_hook("after_load_checkpoint", checkpoint=state)  # a running average is sorted out there
         model.load_state_dict(state["state_dict"])
         self.optim_wrapper.load_state_dict(state["optimizer"])
         for scheduler, saved in zip(self.param_schedulers, state["param_schedulers"], strict=True):
@@ -111,7 +111,7 @@ def build_trainer(spec: ExperimentSpec) -> DetectorRunner:
             "val_interval": train.validation_interval,
         },
         val_cfg={},
-        val_evaluator=_evaluator(AveragePrecisionMetric(classes=spec.dataset.classes)),
+        val_evaluator=Evaluator([AveragePrecisionMetric(classes=spec.dataset.classes)]),
         optim_wrapper=optim_wrapper(spec),
         param_scheduler=param_schedulers(spec, steps_per_epoch=steps),
         custom_hooks=_hooks(spec, results_dir),
@@ -143,39 +143,16 @@ def build_tester(spec: ExperimentSpec, checkpoint: Path, metric: BaseMetric) -> 
         work_dir=str(Path(spec.results_dir) / "logs"),
         test_dataloader=evaluation_loader(spec, spec.dataset.test_dataset),
         test_cfg={},
-        test_evaluator=_evaluator(metric),
+        test_evaluator=Evaluator([metric]),
         **_environment(spec),
     )
-
-
-def _resumable(path: Path, *, schedulers: int) -> dict[str, Any]:
-    state = checkpoints.load(path)
-    missing = [key for key in ("meta", "state_dict", "optimizer", "param_schedulers") if key not in state]
-    if missing:
-        raise CheckpointError(
-            f"cannot resume: the file has no {', '.join(missing)}",
-            where=str(path),
-            hint="use train.pretrained_checkpoint to start from weights alone",
-        )
-    if (found := len(state["param_schedulers"])) != schedulers:
-        raise CheckpointError(
-            f"cannot resume: the file has {found} schedules, the spec {schedulers}",
-            where=str(path),
-            hint="resume with the train.schedule and train.num_epochs of the checkpoint",
-        )
-    return state
-
-
-def _evaluator(metric: BaseMetric) -> Evaluator:
-    metric.collect_device = "gpu"  # by the process group; "cpu" means a folder that nodes must share
-    return Evaluator([metric])
 
 
 def _hooks(spec: ExperimentSpec, results_dir: Path) -> list[Hook]:
     train = spec.train
     progress = ProgressHook(
         results_dir,
-        checkpoint_interval=spec.train.checkpoint_interval,
+        checkpoint_interval=train.checkpoint_interval,
         spec_text=yaml.safe_dump(asdict(spec), sort_keys=False),
         classes=spec.dataset.classes,
     )

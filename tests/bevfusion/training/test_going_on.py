@@ -182,6 +182,21 @@ def test_a_checkpoint_with_another_schedule_cannot_be_resumed_from(street, train
         train.run(spec)
 
 
+def test_a_checkpoint_of_another_model_cannot_be_resumed_from(street, trained, tmp_path):
+    first = checkpoints.checkpoint_path(trained, 1)
+    overrides = (*EASY, "input_modality.use_camera=false")
+    spec = tiny_spec(street, tmp_path, *overrides, f"train.resume_training_checkpoint_path={first}")
+    with pytest.raises(CheckpointError, match=r"\d+ tensors are of another model, fusion_layer\.0\.weight"):
+        train.run(spec)
+
+
+def test_averaged_weights_are_not_gone_on_with_unless_the_average_is(street, sealed, key, tmp_path):
+    first = checkpoints.checkpoint_path(sealed, 1)
+    overrides = (*EVERYTHING[:-1], f"train.resume_training_checkpoint_path={first}")
+    with pytest.raises(CheckpointError, match=r"averaged weights, the spec has no train\.ema_momentum"):
+        train.run(tiny_spec(street, tmp_path, *overrides))
+
+
 def test_too_little_memory_shows_before_the_first_epoch(street, tmp_path, monkeypatch):
     def too_large(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
