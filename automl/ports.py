@@ -130,8 +130,8 @@ class Searcher(Protocol):
     Called from one thread only. The same history in the same order gives the same proposals.
     """
 
-    def suggest(self, trial: TrialId) -> Params | None:
-        """Parameters for a new trial, or None when the space is exhausted."""
+    def suggest(self, trial: TrialId) -> Proposal | None:
+        """Parameters for a new trial and why, or None when the space is exhausted; leaves no trace."""
 
     def adopt(self, record: TrialRecord) -> None:
         """Take in that a trial exists; one that was not suggested here is counted among the running."""
@@ -152,14 +152,21 @@ class Pacer(Protocol):
     def has_room(self) -> bool:
         """Whether a new trial may start now."""
 
-    def next_promotion(self) -> Promotion | None:
-        """The paused trial that deserves to go on, if any; leaves no trace."""
+    def next_promotion(self, *, is_full: bool) -> Promotion | None:
+        """The paused trial that deserves to go on, if any; leaves no trace.
+
+        Args:
+            is_full: no new trial will come, so nobody has to wait for more to compare with.
+        """
 
     def on_suggested(self, record: TrialRecord) -> None:
         """A trial exists."""
 
     def on_report(self, trial: TrialId, report: Report) -> Decision:
         """What becomes of the trial after this epoch; called once per report, in order."""
+
+    def on_paused(self, record: TrialRecord) -> None:
+        """A trial gave its resources back, so that it can be promoted."""
 
     def on_queued(self, record: TrialRecord) -> None:
         """A trial goes on."""

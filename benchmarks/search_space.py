@@ -13,16 +13,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from statistics import mean, median
 
-from automl.adapters.optuna_search import OptunaSearcher
 from automl.planning import resolve_space
 from automl.planning.inputs import read_files
 from automl.request import RunRequest
 from automl.schema.sampling import sample_space
 from automl.schema.spec import apply_params
 from automl.schema.ties import spec_params
+from automl.search.proposing import SpaceSearcher
+from automl.search.random_draws import RandomDraws
 from automl.skills import load_skill
 from automl.space import SearchSpace
-from automl.types import Direction, TrialId, TrialRecord, TrialState
+from automl.types import Direction, Metric, Report, TrialId, TrialRecord, TrialState
 
 _WINDOW = 1000
 
@@ -44,11 +45,17 @@ def draws_of(space: SearchSpace, count: int) -> Mapping[str, Callable[[], object
 
 def study_draws(space: SearchSpace) -> Iterator[TrialRecord]:
     """Trials as a study makes them: each is suggested and, before the next one, told."""
-    searcher = OptunaSearcher(space, sampler="random", direction=Direction.MAXIMIZE, seed=0)
+    metric = Metric("AP11", Direction.MAXIMIZE)
+    searcher = SpaceSearcher(space, metric, RandomDraws(space), seed=0)
     number = 0
-    while (params := searcher.suggest(TrialId(str(number)))) is not None:
+    while (new := searcher.suggest(TrialId(str(number)))) is not None:
+        value = float(number % 97)
         record = TrialRecord(
-            TrialId(str(number)), params, state=TrialState.SUCCEEDED, value=float(number % 97)
+            TrialId(str(number)),
+            new.params,
+            TrialState.SUCCEEDED,
+            reports=(Report(1, 1, value),),
+            value=value,
         )
         searcher.tell(record)
         number += 1

@@ -2,29 +2,138 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from automl.planning import SearchPlan
-from automl.ports import Strategy
+from automl.ports import Pacer, Strategy
+from automl.search.brackets import Hyperband
 from automl.search.fixed import DefaultOnly
 from automl.search.paced import FullLength, PacedSearch
-from automl.search.rungs import SuccessiveHalving
+from automl.search.proposing import Proposer, SpaceSearcher
+from automl.search.random_draws import Grid, RandomDraws
+from automl.search.rungs import Judge, SuccessiveHalving
 from automl.study.state import DEFAULT_TRIAL
 
-__all__ = ["make_strategy"]
+__all__ = ["STRATEGIES", "make_strategy"]
+
+# Imports stand where they are needed: a plain action needs neither SciPy nor Optuna.
+# ruff: noqa: PLC0415
+
+_SPARED = frozenset({DEFAULT_TRIAL})
+_MOST_DIMENSIONS, _MOST_TRIALS = 24, 200
+_PRIOR_SHARE, _BOHB_RANDOM_SHARE = 0.2, 1 / 3
+_LEAST_MEMBERS, _MOST_MEMBERS = 4, 10
 
 
 def make_strategy(search: SearchPlan | None) -> Strategy:
     """The algorithm of a search as a strategy; a plain training, which has none, trains the default spec."""
-    if search is None:
-        return DefaultOnly()
-    from automl.adapters.optuna_search import OptunaSearcher  # noqa: PLC0415 - a plain action needs no Optuna
+    return DefaultOnly() if search is None else STRATEGIES[search.algorithm.name](search)
 
-    searcher = OptunaSearcher(
+
+def _auto(search: SearchPlan) -> Strategy:
+    """Freeze-thaw Bayesian optimisation (Swersky et al., 2014) at the rungs of successive halving."""
+    from automl.search.bayesian import ExpectedImprovement
+    from automl.search.curve_model import CurveJudge, CurveModel
+
+    model = CurveModel(search.space, search.budget.max_epochs)
+    searcher = _searcher(search, ExpectedImprovement(model))
+    return PacedSearch(searcher, _rungs(search, CurveJudge(model, searcher.history)))
+
+
+def _bayesian(search: SearchPlan) -> Strategy:
+    is_small = len(search.space) <= _MOST_DIMENSIONS and search.budget.trials <= _MOST_TRIALS
+    if not is_small:
+        return PacedSearch(_tree_parzen(search, _PRIOR_SHARE), FullLength())
+    from automl.search.bayesian import ExpectedImprovement
+    from automl.search.curve_model import CurveModel
+
+    model = CurveModel(search.space, search.budget.max_epochs)
+    return PacedSearch(_searcher(search, ExpectedImprovement(model)), FullLength())
+
+
+def _bfbo(search: SearchPlan) -> Strategy:
+    from automl.search.bayesian import PenalisedBound
+    from automl.search.curve_model import CurveModel
+
+    model = CurveModel(search.space, search.budget.max_epochs)
+    return PacedSearch(_searcher(search, PenalisedBound(model)), FullLength())
+
+
+def _asha(search: SearchPlan) -> Strategy:
+    return PacedSearch(_tree_parzen(search, _PRIOR_SHARE), _rungs(search))
+
+
+def _hyperband(search: SearchPlan) -> Strategy:
+    return PacedSearch(_searcher(search, RandomDraws(search.space)), _brackets(search))
+
+
+def _hyperband_es(search: SearchPlan) -> Strategy:
+    from automl.search.curves import CurveStopping
+
+    epochs = search.budget.max_epochs
+    pacer = CurveStopping(_brackets(search), search.metric, epochs, spared=_SPARED)
+    return PacedSearch(_searcher(search, RandomDraws(search.space)), pacer)
+
+
+def _bohb(search: SearchPlan) -> Strategy:
+    return PacedSearch(_tree_parzen(search, _BOHB_RANDOM_SHARE), _brackets(search))
+
+
+def _dehb(search: SearchPlan) -> Strategy:
+    from automl.search.evolution import DifferentialEvolution
+
+    return PacedSearch(_searcher(search, DifferentialEvolution(search.space)), _brackets(search))
+
+
+def _pbt(search: SearchPlan) -> Strategy:
+    from automl.search.population import PopulationTraining
+
+    return PopulationTraining(
         search.space,
-        sampler=search.algorithm.name,
-        direction=search.metric.direction,
+        search.metric,
+        max_epochs=search.budget.max_epochs,
+        size=min(max(search.budget.trials // 2, _LEAST_MEMBERS), _MOST_MEMBERS),
         seed=search.seed,
     )
-    if search.algorithm.name != "asha":
-        return PacedSearch(searcher, FullLength())
-    rungs = SuccessiveHalving(search.metric, search.budget.max_epochs, spared=frozenset({DEFAULT_TRIAL}))
-    return PacedSearch(searcher, rungs)
+
+
+def _random(search: SearchPlan) -> Strategy:
+    return PacedSearch(_searcher(search, RandomDraws(search.space)), FullLength())
+
+
+def _grid(search: SearchPlan) -> Strategy:
+    return PacedSearch(_searcher(search, Grid(search.space, search.budget.trials)), FullLength())
+
+
+STRATEGIES: Mapping[str, Callable[[SearchPlan], Strategy]] = {
+    "auto": _auto,
+    "bayesian": _bayesian,
+    "bfbo": _bfbo,
+    "asha": _asha,
+    "hyperband": _hyperband,
+    "hyperband_es": _hyperband_es,
+    "bohb": _bohb,
+    "dehb": _dehb,
+    "pbt": _pbt,
+    "random": _random,
+    "grid": _grid,
+}
+"""How each algorithm of `automl.search.catalogue.ALGORITHMS` is put together."""
+
+
+def _searcher(search: SearchPlan, proposer: Proposer) -> SpaceSearcher:
+    return SpaceSearcher(search.space, search.metric, proposer, seed=search.seed)
+
+
+def _tree_parzen(search: SearchPlan, prior_share: float) -> SpaceSearcher:
+    from automl.adapters.optuna_search import TreeParzen
+
+    return _searcher(search, TreeParzen(search.space, prior_share=prior_share))
+
+
+def _rungs(search: SearchPlan, judge: Judge | None = None) -> Pacer:
+    return SuccessiveHalving(search.metric, search.budget.max_epochs, spared=_SPARED, judge=judge)
+
+
+def _brackets(search: SearchPlan) -> Pacer:
+    return Hyperband(search.metric, search.budget.max_epochs, spared=_SPARED)

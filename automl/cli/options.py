@@ -14,6 +14,7 @@ import typer
 from automl.cli.studies import find_results
 from automl.errors import Fault, UsageError
 from automl.request import RunRequest, parse_duration, parse_size
+from automl.search.catalogue import ALGORITHMS
 
 __all__ = ["RUN_OPTIONS", "build_request", "takes_part_of_request", "takes_request"]
 
@@ -55,6 +56,11 @@ def _switch(name: str, text: str, panel: str) -> Any:
     return _flag(bool | None, name, text, panel)
 
 
+def _algorithms() -> str:
+    """A line for each algorithm: what it is, and when to take it."""
+    return "\n\n".join(f"{name}: {entry.summary}." for name, entry in ALGORITHMS.items())
+
+
 # Argument name -> option. Names equal the fields of RunRequest except where `build_request` translates.
 RUN_OPTIONS: Mapping[str, Any] = {
     "model": _text("--model", "Installed model (bevfusion).", _MODEL),
@@ -69,7 +75,7 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "policy": _text("--policy", "on or off: AutoML of this run.", _POLICY),
     "no_automl": _switch("--no-automl", "The same as --policy off.", _POLICY),
     "request": _text("--request", 'Your words; "plain training", "no HPO" turn AutoML off.', _POLICY),
-    "algorithm": _text("--algorithm", "auto (default), asha, bayesian, random.", _SEARCH),
+    "algorithm": _text("--algorithm", _algorithms(), _SEARCH),
     "trials": _count("--trials", "Number of trials, the default spec included.", _SEARCH),
     "max_epochs": _count("--max-epochs", "Epochs of one trial.", _SEARCH),
     "budget_epochs": _count("--budget-epochs", "Epochs of all trials together.", _SEARCH),

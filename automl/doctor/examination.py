@@ -58,6 +58,6 @@ def _check_room(request: RunRequest, action: SkillAction, machine: Machine, spec
         spec,
         budget,
         concurrent=resources.max_concurrent,
-        stops_early=choose_algorithm(request.algorithm, budget).name == "asha",
+        stops_early=choose_algorithm(request.algorithm, budget).stops_early,
     )
     yield check_disk(request.results_dir, forecast.disk_bytes)

@@ -115,13 +115,14 @@ class _Planner:
         if faults := find_missing_inputs(self.action, spec, unset):
             raise UsageError(faults)
         metric = self.metric()
-        budget, algorithm = self.effort(self.epochs(spec, keys), keys.seed)
+        budget = self.budget(self.epochs(spec, keys), keys.seed)
         resources = size_resources(
             request, machine, trials=budget.trials, spec_gpus=self.positive(spec, keys.gpus)
         )
         space = self.space(spec)
         spec, binding, findings = self.checked(spec, binding, layered)
         space = narrow_space(space, findings.limits, spec)
+        algorithm = self.algorithm(budget, space, resources.max_concurrent)
         self.warnings += [*binding.warnings, *find_space_warnings(space, spec)]
         if self.action.name == "train":
             self.warnings += hardware_warnings(self.skill.hardware, machine, request)
@@ -131,7 +132,7 @@ class _Planner:
             spec,
             budget,
             concurrent=resources.max_concurrent,
-            stops_early=algorithm.name == "asha",
+            stops_early=algorithm.stops_early,
         )
         return Plan(
             request=request,
@@ -207,13 +208,19 @@ class _Planner:
                 spec = apply_params(spec, {key: ""})
         return spec
 
-    def effort(self, epochs: int, seed_key: str | None) -> tuple[Budget, AlgorithmChoice]:
+    def budget(self, epochs: int, seed_key: str | None) -> Budget:
         budget = size_budget(self.request, epochs)
-        if self.policy.runnable:
-            budget = add_finals(budget, self.request, seed_key=seed_key)
-            self.warnings += finals_warnings(budget)
-            return budget, choose_algorithm(self.request.algorithm, budget)
-        return replace(budget, trials=1), AlgorithmChoice("none", "a plain action searches nothing")
+        if not self.policy.runnable:
+            return replace(budget, trials=1)
+        choose_algorithm(self.request.algorithm, budget)  # a wrong name is told before anything slow
+        budget = add_finals(budget, self.request, seed_key=seed_key)
+        self.warnings += finals_warnings(budget)
+        return budget
+
+    def algorithm(self, budget: Budget, space: SearchSpace, concurrent: int) -> AlgorithmChoice:
+        if not self.policy.runnable:
+            return AlgorithmChoice("none", "a plain action searches nothing")
+        return choose_algorithm(self.request.algorithm, budget, space=space, concurrent=concurrent)
 
     def past(self, space: SearchSpace, metric: Metric | None, budget: Budget) -> Past | None:
         if not self.policy.runnable or metric is None:

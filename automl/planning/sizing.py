@@ -10,7 +10,11 @@ from automl.errors import EnvironmentUnusableError, UsageError
 from automl.planning.machine import Machine
 from automl.request import RunRequest
 from automl.schema.names import suggest
+from automl.search.catalogue import ALGORITHMS
+from automl.search.encoding import Encoding
+from automl.search.rungs import rung_epochs
 from automl.skills import Hardware
+from automl.space import SearchSpace
 from automl.types import Budget, Resources
 
 __all__ = [
@@ -22,25 +26,15 @@ __all__ = [
     "size_resources",
 ]
 
-AVAILABLE_ALGORITHMS = ("asha", "bayesian", "random")
-_LATER_ALGORITHMS = (
-    "bfbo",
-    "hyperband",
-    "hyperband_es",
-    "bohb",
-    "dehb",
-    "pbt",
-    "grid",
-    "llm",
-    "hybrid",
-    "autoresearch",
-)
+AVAILABLE_ALGORITHMS = tuple(sorted(ALGORITHMS.keys() - {"auto"}))
+_LATER_ALGORITHMS = ("llm", "hybrid", "autoresearch")
 _DEFAULT_TRIALS = 20
 _MOST_TRIALS = 1000
 # Epochs 1 and 2 do not tell a good configuration from a bad one; a stop after the third of five saves two
 # fifths, of fewer too little to pay for its mistakes.
 _LEAST_EPOCHS_TO_STOP, _LEAST_TRIALS_TO_STOP = 5, 4
 _SHARE_OF_EPOCHS_STOPPED = 0.5
+_MOST_DIMENSIONS_TO_MODEL, _MANY_AT_ONCE = 60, 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,11 @@ class AlgorithmChoice:
 
     name: str
     reason: str
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether trials end or pause before their last epoch."""
+        return self.name in ALGORITHMS and ALGORITHMS[self.name].pauses
 
 
 def size_budget(request: RunRequest, epochs: int) -> Budget:
@@ -77,8 +76,16 @@ def size_budget(request: RunRequest, epochs: int) -> Budget:
     )
 
 
-def choose_algorithm(name: str, budget: Budget) -> AlgorithmChoice:
-    """The algorithm that was asked for, or the one that fits the budget.
+def choose_algorithm(
+    name: str, budget: Budget, *, space: SearchSpace | None = None, concurrent: int = 1
+) -> AlgorithmChoice:
+    """The algorithm that was asked for, or the one that fits budget, space and parallelism.
+
+    Args:
+        name: as in ``--algorithm``.
+        budget: what may be spent.
+        space: closed search space, None while it is not known.
+        concurrent: trials side by side.
 
     Raises:
         UsageError: there is no such algorithm, or it is not available yet.
@@ -91,11 +98,29 @@ def choose_algorithm(name: str, budget: Budget) -> AlgorithmChoice:
     if name != "auto":
         hint = suggest(name, AVAILABLE_ALGORITHMS) or f"available: {choices}"
         raise UsageError(f"there is no algorithm {name!r}", where="--algorithm", hint=hint)
-    if budget.max_epochs >= _LEAST_EPOCHS_TO_STOP and budget.trials >= _LEAST_TRIALS_TO_STOP:
-        reason = f"trials of {budget.max_epochs} epochs are worth stopping early; TPE proposes, ASHA stops"
+    return _fitting(budget, space, concurrent)
+
+
+def _fitting(budget: Budget, space: SearchSpace | None, concurrent: int) -> AlgorithmChoice:
+    trials, epochs = budget.trials, budget.max_epochs
+    combinations = Encoding(space).count() if space is not None else math.inf
+    if combinations <= trials:
+        return AlgorithmChoice("grid", f"{trials} trials are enough for all {combinations:.0f} combinations")
+    if epochs < _LEAST_EPOCHS_TO_STOP or trials < _LEAST_TRIALS_TO_STOP:
+        reason = f"{trials} trials of {epochs} epochs leave nothing to stop early: a model proposes"
+        return AlgorithmChoice("bayesian", reason)
+    dimensions = len(space) if space is not None else 0
+    if dimensions > _MOST_DIMENSIONS_TO_MODEL:
+        reason = f"{dimensions} parameters are too many to model: TPE proposes, halving pauses"
         return AlgorithmChoice("asha", reason)
-    reason = f"{budget.trials} trials of {budget.max_epochs} epochs leave nothing to stop early"
-    return AlgorithmChoice("bayesian", reason)
+    if concurrent >= _MANY_AT_ONCE:
+        reason = f"with {concurrent} trials at once a model would guess: TPE proposes, halving pauses"
+        return AlgorithmChoice("asha", reason)
+    reason = (
+        f"trials of {epochs} epochs are worth pausing: a model of their curves proposes, and says which go on "
+        f"from epochs {', '.join(map(str, rung_epochs(epochs)))}"
+    )
+    return AlgorithmChoice("auto", reason)
 
 
 def size_resources(request: RunRequest, machine: Machine, *, trials: int, spec_gpus: int) -> Resources:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from automl.ports import Decision, Pacer, Promotion, Proposal, Searcher, Wait
-from automl.study.state import DEFAULT_TRIAL
 from automl.types import Report, TrialId, TrialRecord
 
 __all__ = ["FullLength", "PacedSearch"]
@@ -23,16 +22,13 @@ class PacedSearch:
 
     def propose(self, trial: TrialId, *, is_full: bool) -> Proposal | Promotion | Wait | None:
         """The next thing to start; None when there is nothing more."""
-        if (promotion := self._pacer.next_promotion()) is not None:
+        if (promotion := self._pacer.next_promotion(is_full=is_full)) is not None:
             return promotion
         if is_full:
             return None
         if not self._pacer.has_room():
             return Wait.WAIT
-        params = self._searcher.suggest(trial)
-        if params is None:
-            return None
-        return Proposal(params, reason="default spec" if trial == DEFAULT_TRIAL else "")
+        return self._searcher.suggest(trial)
 
     def on_suggested(self, record: TrialRecord) -> None:
         """A trial exists, whoever proposed it."""
@@ -47,6 +43,7 @@ class PacedSearch:
     def on_paused(self, record: TrialRecord) -> None:
         """What a paused trial reached teaches the searcher at once."""
         self._searcher.tell(record)
+        self._pacer.on_paused(record)
 
     def on_queued(self, record: TrialRecord) -> None:
         """A trial that had begun goes on."""
@@ -65,7 +62,7 @@ class FullLength:
         """Always."""
         return True
 
-    def next_promotion(self) -> Promotion | None:
+    def next_promotion(self, *, is_full: bool) -> Promotion | None:  # noqa: ARG002 - the port's signature
         """Nothing is ever paused."""
         return None
 
@@ -75,6 +72,9 @@ class FullLength:
     def on_report(self, trial: TrialId, report: Report) -> Decision:  # noqa: ARG002 - the port's signature
         """Always go on."""
         return Decision.CONTINUE
+
+    def on_paused(self, record: TrialRecord) -> None:
+        """Nothing to do."""
 
     def on_queued(self, record: TrialRecord) -> None:
         """Nothing to do."""

@@ -97,13 +97,14 @@ def test_state_rebuilt_from_events_equals_the_one_that_ran(tmp_path: Path, metri
 def test_trial_that_is_never_promoted_is_pruned_and_the_default_is_not(
     tmp_path: Path, metric: Metric
 ) -> None:
-    bench = Bench(tmp_path, metric, [1.0] * 6, [50.0] * 6, [10.0] * 6)
+    bench = Bench(tmp_path, metric, [1.0] * 6, [10.0] * 6, [50.0] * 6, [20.0] * 6)
     rungs = SuccessiveHalving(metric, 6, spared=frozenset({TrialId("0")}))
     state = bench.run(strategy=PacedSearch(ListSearcher(bench.strategy.curves), rungs))
     assert bench.outcomes(state) == [
-        ("succeeded", "", 1.0), ("succeeded", "", 50.0), ("pruned", "early_stopped", 10.0),
+        ("succeeded", "", 1.0), ("pruned", "early_stopped", 10.0), ("succeeded", "", 50.0),
+        ("pruned", "early_stopped", 20.0),
     ]  # fmt: skip
-    assert [record.epochs for record in state.records.values()] == [6, 6, 3]
+    assert [record.epochs for record in state.records.values()] == [6, 3, 6, 3]
 
 
 def test_failed_trial_is_a_state_with_cause_and_evidence(tmp_path: Path, metric: Metric) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from automl.ports import Decision, Launch, Promotion, Proposal, TrialFailedError
 from automl.trials.folder import TrialFolder
-from automl.types import Cause, Params, Report, StudySheet, TrialId, TrialRecord
+from automl.types import Cause, Report, StudySheet, TrialId, TrialRecord
 
 
 class ScriptedJob:
@@ -50,8 +50,8 @@ class ListSearcher:
 
     curves: Sequence[Sequence[float | str | None]]
 
-    def suggest(self, trial: TrialId) -> Params | None:
-        return {"curve": tuple(self.curves[int(trial)])} if int(trial) < len(self.curves) else None
+    def suggest(self, trial: TrialId) -> Proposal | None:
+        return Proposal({"curve": tuple(self.curves[int(trial)])}) if int(trial) < len(self.curves) else None
 
     def adopt(self, record: TrialRecord) -> None:
         pass

@@ -12,6 +12,7 @@ from automl.errors import DataError, EnvironmentUnusableError, SpaceError, SpecE
 from automl.planning import Plan, make_plan, resolve_space, sizing
 from automl.planning.machine import Machine, look_at_machine
 from automl.request import RunRequest
+from automl.space import Parameter, ParameterKind, SearchSpace
 from automl.types import Budget, Direction, Metric
 
 
@@ -44,7 +45,7 @@ def test_a_study_is_planned_by_default(tmp_path: Path) -> None:
     assert made.policy.to_json() == {"automl": "on", "reason": "the default", "runnable": True}
     assert [p.name for p in made.space] == ["train.lr", "train.momentum", "model.kind"]
     assert made.budget == Budget(trials=20, max_epochs=9)
-    assert (made.algorithm.name, made.metric) == ("asha", Metric("score", Direction.MAXIMIZE))
+    assert (made.algorithm.name, made.metric) == ("auto", Metric("score", Direction.MAXIMIZE))
     assert (made.resources.gpus_per_trial, made.resources.max_concurrent) == (0.0, 2)
     assert made.spec["dataset"]["train"] == str(tmp_path / "data" / "train.pkl")
     assert made.spec["train"]["validation_interval"] == made.spec["train"]["checkpoint_interval"] == 1
@@ -267,18 +268,40 @@ def test_the_number_of_trials_follows_the_budget(tmp_path: Path, flags: dict[str
     assert plan(tmp_path, **flags).budget.trials == trials
 
 
-def test_auto_takes_early_stopping_where_it_pays() -> None:
-    assert sizing.choose_algorithm("auto", Budget(20, 5)).name == "asha"
-    assert sizing.choose_algorithm("auto", Budget(20, 4)).name == "bayesian"
-    assert sizing.choose_algorithm("auto", Budget(3, 30)).name == "bayesian"
+FLIP = Parameter("flip", ParameterKind.BOOL, choices=(True, False), default=True)
+WIDE = SearchSpace(tuple(Parameter(f"x{n}", ParameterKind.FLOAT, 0.0, 1.0, default=0.5) for n in range(70)))
+
+
+@pytest.mark.parametrize(
+    ("budget", "space", "concurrent", "name", "reason"),
+    [
+        (Budget(20, 27), None, 1, "auto", "go on from epochs 3, 9"),
+        (Budget(20, 4), None, 1, "bayesian", "20 trials of 4 epochs leave nothing to stop early"),
+        (Budget(3, 30), None, 1, "bayesian", "3 trials of 30 epochs leave nothing to stop early"),
+        (Budget(20, 27), SearchSpace((FLIP,)), 1, "grid", "enough for all 2 combinations"),
+        (Budget(20, 27), WIDE, 1, "asha", "70 parameters are too many to model"),
+        (Budget(500, 27), None, 64, "asha", "with 64 trials at once"),
+    ],
+)
+def test_auto_fits_budget_space_and_parallelism_and_says_why(
+    budget: Budget, space: SearchSpace | None, concurrent: int, name: str, reason: str
+) -> None:
+    chosen = sizing.choose_algorithm("auto", budget, space=space, concurrent=concurrent)
+    assert chosen.name == name
+    assert reason in chosen.reason
+
+
+def test_what_was_asked_for_is_taken() -> None:
     assert sizing.choose_algorithm("random", Budget(3, 30)).reason == "asked for"
+    assert sizing.choose_algorithm("bohb", Budget(3, 30)).stops_early
+    assert not sizing.choose_algorithm("bfbo", Budget(3, 30)).stops_early
 
 
 def test_algorithms_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match="pbt is not available yet\n  -> available: auto, asha, bayesian, random"
+        UsageError, match="llm is not available yet\n  -> available: auto, asha, bayesian, bfbo, bohb, dehb"
     ):
-        plan(tmp_path, algorithm="pbt")
+        plan(tmp_path, algorithm="llm")
     with pytest.raises(UsageError, match="there is no algorithm 'bayes'"):
         plan(tmp_path, algorithm="bayes")
     with pytest.raises(UsageError, match="--warm-start is not available yet"):

@@ -1,8 +1,10 @@
+from collections.abc import Mapping
+
 import pytest
 
 from automl.ports import Decision
 from automl.search.paced import FullLength
-from automl.search.rungs import SuccessiveHalving, rung_epochs
+from automl.search.rungs import Judge, SuccessiveHalving, rung_epochs
 from automl.types import Direction, Metric, Report, TrialId, TrialRecord
 
 AP11 = Metric("AP11", Direction.MAXIMIZE)
@@ -28,92 +30,112 @@ def test_first_rung_stands_at_epoch_three_where_the_training_is_long_enough(
     assert rung_epochs(max_epochs) == rungs
 
 
-def decide(stopper: SuccessiveHalving, values: dict[str, float], epoch: int = 3) -> dict[str, bool]:
-    return {trial: is_paused(stopper, trial, epoch, value) for trial, value in values.items()}
+def rungs(max_epochs: int = 27, spared: str = "", judge: Judge | None = None) -> SuccessiveHalving:
+    return SuccessiveHalving(AP11, max_epochs, spared=frozenset(map(TrialId, spared)), judge=judge)
 
 
-def is_paused(stopper: SuccessiveHalving, trial: str, epoch: int, value: float | None) -> bool:
-    return stopper.on_report(TrialId(trial), Report(epoch, 6, value)) is Decision.PAUSE
+def report(pacer: SuccessiveHalving, trial: str, value: float | None, epoch: int = 3) -> bool:
+    """Whether the trial goes on; one that does not gives its resources back at once."""
+    if pacer.on_report(TrialId(trial), Report(epoch, 27, value)) is Decision.CONTINUE:
+        return True
+    pacer.on_paused(TrialRecord(TrialId(trial), {}))
+    return False
 
 
-def test_best_third_of_a_rung_goes_on() -> None:
-    decisions = decide(
-        SuccessiveHalving(AP11, 6), {"a": 10.0, "b": 30.0, "c": 20.0, "d": 25.0, "e": 1.0, "f": 40.0}
-    )
-    assert decisions == {"a": False, "b": False, "c": True, "d": False, "e": True, "f": False}
+def report_all(pacer: SuccessiveHalving, values: str, epoch: int = 3) -> str:
+    """Values as ``a50 b30``; names of those that go on."""
+    told = [(word[0], float(word[1:])) for word in values.split()]
+    return "".join(trial for trial, value in told if report(pacer, trial, value, epoch))
+
+
+def promoted(pacer: SuccessiveHalving, *, is_full: bool = False) -> str | None:
+    promotion = pacer.next_promotion(is_full=is_full)
+    return promotion.trial if promotion else None
+
+
+def test_one_of_three_goes_on_and_only_the_best_that_is_left() -> None:
+    assert report_all(rungs(), "a10 b30 c20 d25 e15 f40") == "f"
+
+
+def test_the_best_that_paused_is_promoted_when_a_place_comes_up() -> None:
+    pacer = rungs()
+    assert report_all(pacer, "a50 b30") == ""
+    assert promoted(pacer) is None
+    assert report_all(pacer, "c20") == ""
+    promotion = pacer.next_promotion(is_full=False)
+    assert promotion is not None
+    assert (promotion.trial, promotion.reason) == ("a", "best of those that wait at epoch 3, where 3 came")
+    pacer.on_queued(TrialRecord(TrialId("a"), {}))
+    assert promoted(pacer) is None
+
+
+def test_a_stream_of_ever_better_trials_does_not_train_them_all() -> None:
+    values = " ".join(f"{chr(97 + n)}{n}" for n in range(12))
+    assert report_all(rungs(), values) == "cfil"
+
+
+def test_the_highest_rung_comes_first() -> None:
+    pacer = rungs()
+    report_all(pacer, "a50 b40 c60 d30 e20 f45 g48 h10 i5", epoch=3)
+    for trial in "acbg":
+        pacer.on_queued(TrialRecord(TrialId(trial), {}))
+    report_all(pacer, "a60 c70 b10", epoch=9)
+    assert promoted(pacer) == "c"
+
+
+def test_places_are_rounded_up_once_no_trial_will_come() -> None:
+    pacer = rungs()
+    report_all(pacer, "a50 b30")
+    assert (promoted(pacer), promoted(pacer, is_full=True)) == (None, "a")
 
 
 def test_smaller_is_better_when_minimising() -> None:
-    stopper = SuccessiveHalving(Metric("loss", Direction.MINIMIZE), 6)
-    assert decide(stopper, {"a": 1.0, "b": 2.0, "c": 0.5}) == {"a": False, "b": True, "c": False}
+    pacer = SuccessiveHalving(Metric("loss", Direction.MINIMIZE), 6)
+    assert report_all(pacer, "a1 b2 c0.5") == "c"
 
 
-def test_spared_trial_is_compared_with_but_never_stopped() -> None:
-    stopper = SuccessiveHalving(AP11, 6, spared=frozenset({TrialId("0")}))
-    assert decide(stopper, {"1": 50.0, "0": 5.0, "2": 4.0}) == {"1": False, "0": False, "2": True}
+def test_spared_trial_stands_at_the_rung_but_takes_no_place() -> None:
+    assert report_all(rungs(spared="0"), "050 a5 b4") == "0"
+    assert report_all(rungs(spared="0"), "050 a5 b4 c6") == "0c"
+
+
+def test_a_judge_ranks_instead_of_the_values() -> None:
+    class Backwards:
+        def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
+            return {trial: -value for trial, value in standing.items()}
+
+    pacer = rungs(judge=Backwards())
+    report_all(pacer, "a50 b30 c40")
+    assert promoted(pacer) == "b"
 
 
 def test_epochs_between_rungs_decide_nothing() -> None:
-    stopper = SuccessiveHalving(AP11, 27)
-    decide(stopper, {"a": 50.0})
-    assert [is_paused(stopper, "b", epoch, 1.0) for epoch in (1, 2, 4)] == [
-        False,
-        False,
-        True,
-    ]
-    assert not is_paused(stopper, "b", 5, 1.0)
+    pacer = rungs()
+    assert [report(pacer, "b", 1.0, epoch) for epoch in (1, 2, 4)] == [True, True, False]
 
 
 def test_trial_stands_at_a_rung_with_its_best_epoch_so_far() -> None:
-    stopper = SuccessiveHalving(AP11, 6)
-    decide(stopper, {"a": 40.0})
-    is_paused(stopper, "b", 2, 45.0)
-    assert not is_paused(stopper, "b", 3, 1.0)
+    pacer = rungs()
+    report_all(pacer, "a40 b30")
+    report(pacer, "c", 45.0, 2)
+    assert report(pacer, "c", 1.0, 3)
 
 
 def test_failed_measurement_decides_nothing() -> None:
-    stopper = SuccessiveHalving(AP11, 6)
-    decide(stopper, {"a": 40.0})
-    assert not is_paused(stopper, "b", 3, None)
-    assert is_paused(stopper, "b", 4, 1.0)
+    pacer = rungs()
+    assert report(pacer, "b", None, 3)
+    assert not report(pacer, "b", 1.0, 4)
 
 
-def test_same_history_gives_the_same_rungs() -> None:
-    history = {"a": 10.0, "b": 30.0, "c": 20.0}
-    before, after = SuccessiveHalving(AP11, 6), SuccessiveHalving(AP11, 6)
-    decide(before, history)
-    decide(after, history)
-    probe = {"x": 15.0, "y": 22.0, "z": 31.0}
-    assert decide(before, probe) == decide(after, probe) == {"x": True, "y": False, "z": False}
-
-
-def test_paused_trial_is_promoted_once_enough_came_to_its_rung() -> None:
-    rungs = SuccessiveHalving(AP11, 27)
-    paused = decide(rungs, {"a": 50.0, "b": 30.0, "c": 20.0, "d": 40.0, "e": 10.0})
-    assert paused == {"a": False, "b": True, "c": True, "d": False, "e": True}
-    assert rungs.next_promotion() is None
-    decide(rungs, {"f": 5.0, "g": 4.0, "h": 3.0, "i": 2.0})
-    promotion = rungs.next_promotion()
-    assert promotion is not None
-    assert (promotion.trial, promotion.reason) == ("b", "among the best 3 of 9 at epoch 3")
-    rungs.on_queued(TrialRecord(TrialId("b"), {}))
-    assert rungs.next_promotion() is None
-
-
-def test_asking_for_a_promotion_leaves_no_trace() -> None:
-    rungs = SuccessiveHalving(AP11, 6)
-    decide(rungs, {"a": 50.0, "b": 10.0, "c": 60.0, "d": 55.0, "e": 1.0, "f": 2.0})
-    assert rungs.next_promotion() == rungs.next_promotion()
-
-
-def test_trial_that_ended_is_not_promoted() -> None:
-    rungs = SuccessiveHalving(AP11, 6)
-    decide(rungs, {"a": 50.0, "b": 10.0, "c": 1.0, "d": 2.0, "e": 3.0, "f": 4.0})
-    promotion = rungs.next_promotion()
-    assert promotion is not None
-    rungs.on_ended(TrialRecord(promotion.trial, {}))
-    assert rungs.next_promotion() is None
+def test_a_trial_that_is_still_stopping_is_not_promoted() -> None:
+    pacer = rungs()
+    report_all(pacer, "a10 b20")
+    pacer.on_report(TrialId("c"), Report(3, 27, 15.0))
+    assert promoted(pacer) == "b"
+    pacer.on_ended(TrialRecord(TrialId("b"), {}))
+    assert promoted(pacer) == "a"
 
 
 def test_full_length_never_pauses() -> None:
     assert FullLength().on_report(TrialId("0"), Report(3, 6, 0.0)) is Decision.CONTINUE
+    assert FullLength().next_promotion(is_full=True) is None

@@ -21,8 +21,8 @@ TIMES = TrialTimes(startup_s=5.0, epoch_s=10.0)
 class GridSearcher:
     """Walks through learning rates."""
 
-    def suggest(self, trial: TrialId) -> Params | None:
-        return {"lr": 10 ** (-5 + 4 * (int(trial) * 0.37 % 1)), "kind": "abc"[int(trial) % 3]}
+    def suggest(self, trial: TrialId) -> Proposal | None:
+        return Proposal({"lr": 10 ** (-5 + 4 * (int(trial) * 0.37 % 1)), "kind": "abc"[int(trial) % 3]})
 
     def adopt(self, record: TrialRecord) -> None: ...
     def observe(self, trial: TrialId, report: Report) -> None: ...

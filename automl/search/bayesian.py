@@ -1,0 +1,156 @@
+"""Bayesian optimisation with a Gaussian process: expected improvement, and a bound with local penalties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr
+
+from automl.search.beliefs import Belief
+from automl.search.curve_model import CurveModel, Outlook
+from automl.search.encoding import Array, Encoding
+from automl.search.history import History
+from automl.search.proposing import Candidates
+
+__all__ = ["ExpectedImprovement", "PenalisedBound"]
+
+_DRAWS = 300
+_ELITES = 6
+_OFFSPRING = 30
+_REACHES = (0.2, 0.05, 0.1, 0.05, 0.02, 0.01)
+"""Standard deviations of the moves by which candidates are refined, round by round."""
+_FLOOR = 1e-300
+
+Score = Callable[[Array], Array]
+
+
+class ExpectedImprovement:
+    """Expected improvement (Jones et al., 1998) at the last epoch, weighted by what people believe.
+
+    The belief counts less with every trial, and the less the more trials beat the default (πBO; Hvarfner et
+    al., ICLR 2022). Trials that run count with what is expected of them; where training is impossible the
+    improvement is multiplied by the chance that it is possible (Gelbart et al., UAI 2014).
+
+    Args:
+        model: says what configurations will have come to.
+    """
+
+    def __init__(self, model: CurveModel) -> None:
+        self._model = model
+        self._belief = model.belief
+
+    def learn(self, history: History) -> None:
+        """Fit the model again where enough is new."""
+        self._model.learn(history)
+
+    def rank(self, history: History, rng: np.random.Generator) -> Candidates:
+        """The configurations that promise most; draws from the belief while there is no model."""
+        outlook = self._model.look(history)
+        if outlook is None:
+            return Candidates(
+                self._belief.draw(rng, _OFFSPRING), "drawn around the default: too few trials to model"
+            )
+        best = float(outlook.means.max())
+
+        def score(positions: Array) -> Array:
+            features = self._model.encoding.features(positions)
+            mean, deviation = outlook.process.predict(features)
+            gain = _log_improvement((mean - best) / deviation) + np.log(deviation)
+            belief = outlook.belief_weight * self._belief.log_density(positions)
+            total: Array = gain + belief + outlook.log_feasible(features)
+            return total
+
+        with self._model.one_thread():
+            positions = _refine(score, outlook, self._belief, rng)
+        return Candidates(positions, f"largest expected improvement, after {len(outlook.trials)} trials")
+
+
+class PenalisedBound:
+    """Upper confidence bound with local penalties for batches (González et al., AISTATS 2016).
+
+    Around each trial that runs, the bound counts by the chance that the optimum lies beyond the ball that the
+    trial's own expected shortfall and the steepest slope of the model span.
+
+    Args:
+        model: says what configurations will have come to.
+    """
+
+    def __init__(self, model: CurveModel) -> None:
+        self._model = model
+        self._belief = model.belief
+
+    def learn(self, history: History) -> None:
+        """Fit the model again where enough is new."""
+        self._model.learn(history)
+
+    def rank(self, history: History, rng: np.random.Generator) -> Candidates:
+        """The configurations with the highest bound; draws from the belief while there is no model."""
+        outlook = self._model.look(history)
+        if outlook is None:
+            return Candidates(
+                self._belief.draw(rng, _OFFSPRING), "drawn around the default: too few trials to model"
+            )
+        best = float(outlook.means.max())
+        width = math.sqrt(0.2 * len(self._model.encoding.parameters) * math.log(2 * len(outlook.trials) + 1))
+        pending = [self._model.position(seen) for seen in history.pending()]
+        balls = self._model.encoding.features(np.stack(pending)) if pending else None
+        with self._model.one_thread():
+            slope = _steepest(outlook, self._model.encoding, rng)
+
+            def score(positions: Array) -> Array:
+                features = self._model.encoding.features(positions)
+                mean, deviation = outlook.process.predict(features)
+                bound = np.log(np.logaddexp(0.0, mean + width * deviation - best) + _FLOOR)
+                belief = outlook.belief_weight * self._belief.log_density(positions)
+                penalty = _penalty(features, balls, outlook, slope, best) if balls is not None else 0.0
+                total: Array = bound + belief + penalty + outlook.log_feasible(features)
+                return total
+
+            positions = _refine(score, outlook, self._belief, rng)
+        return Candidates(positions, f"highest confidence bound, after {len(outlook.trials)} trials")
+
+
+def _log_improvement(z: Array) -> Array:
+    """Logarithm of the expected improvement of a standard normal over -z; stable far below zero."""
+    density = np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
+    near = np.log(np.maximum(density + z * ndtr(z), _FLOOR))
+    far = -0.5 * z**2 - 0.5 * math.log(2.0 * math.pi) - 2.0 * np.log(np.maximum(-z, 1.0))
+    improvement: Array = np.where(z > -5.0, near, far)
+    return improvement
+
+
+def _refine(score: Score, outlook: Outlook, belief: Belief, rng: np.random.Generator) -> Array:
+    """Positions in descending order of their score: broad draws, then ever smaller moves from the best."""
+    elites = outlook.positions[np.argsort(-outlook.means, kind="stable")[:_ELITES]]
+    marks = np.full(len(elites), -np.inf)
+    pool = np.concatenate([belief.draw(rng, _DRAWS // 2), belief.draw(rng, _DRAWS // 2, trust=0.0)])
+    for reach in _REACHES:
+        moved = belief.move(rng, np.repeat(elites, _OFFSPRING, axis=0), reach)
+        pool = np.concatenate([pool, moved])
+        together, all_marks = np.concatenate([elites, pool]), np.concatenate([marks, score(pool)])
+        best = np.argsort(-all_marks, kind="stable")[:_ELITES]
+        elites, marks, pool = together[best], all_marks[best], pool[:0]
+    ranked: Array = elites
+    return ranked
+
+
+def _steepest(outlook: Outlook, encoding: Encoding, rng: np.random.Generator) -> float:
+    """The largest slope of the expected value between neighbouring draws."""
+    near = encoding.snap(rng.random((_DRAWS, len(encoding.parameters))))
+    there = encoding.snap(near + 0.02 * rng.standard_normal(near.shape))
+    left, right = encoding.features(near), encoding.features(there)
+    distance = np.linalg.norm(left - right, axis=1)
+    rise = np.abs(outlook.process.predict(left)[0] - outlook.process.predict(right)[0])
+    is_apart = distance > 1e-6
+    return max(float((rise[is_apart] / distance[is_apart]).max(initial=0.0)), 1e-3)
+
+
+def _penalty(features: Array, balls: Array, outlook: Outlook, slope: float, best: float) -> Array:
+    """Sum of the logarithms of the local penalties, shape (N,)."""
+    mean, deviation = outlook.process.predict(balls)
+    distance = np.linalg.norm(features[:, None, :] - balls[None, :, :], axis=2)
+    z = (slope * distance - best + mean) / np.sqrt(2.0 * deviation**2 + 1e-6)
+    total: Array = log_ndtr(z).sum(axis=1)
+    return total

@@ -1,0 +1,220 @@
+"""What the trials so far say about the last epoch of any configuration, and about who can be trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr
+from threadpoolctl import ThreadpoolController
+
+from automl.search.beliefs import Belief
+from automl.search.encoding import Array, Encoding
+from automl.search.gaussian_process import GaussianProcess, Points, fit_process
+from automl.search.history import History, Seen
+from automl.search.rungs import rung_epochs
+from automl.space import SearchSpace
+from automl.study.state import DEFAULT_TRIAL
+from automl.types import TrialId
+
+__all__ = ["CurveJudge", "CurveModel", "Outlook"]
+
+_LEAST_TRIALS = 5
+_MOST_ROWS = 200
+_OFFSET = 0.05
+_MOST_BELIEVED = 80
+_REFIT_AFTER = 0.15
+"""Scales are fitted again when the number of tellings has grown by this share."""
+_BELIEF_WEIGHT = 2.0
+_FEASIBLE, _INFEASIBLE = 0.5, -1.5
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The model at one moment.
+
+    Attributes:
+        process: says what any configuration will have come to at the last epoch, once the trials that were
+            begun have come to what is expected of them; so nobody goes where a trial only has to be
+            continued.
+        trials: measured trials.
+        positions: where they lie, shape (N, D).
+        means: what each is expected to come to, shape (N,).
+        feasibility: says where configurations can be trained; None when all could so far.
+        belief_weight: how much people's belief still counts.
+    """
+
+    process: GaussianProcess
+    trials: list[Seen]
+    positions: Array
+    means: Array
+    feasibility: GaussianProcess | None
+    belief_weight: float
+
+    def log_feasible(self, features: Array) -> Array:
+        """Logarithm of the chance that configurations can be trained, shape (N,)."""
+        if self.feasibility is None:
+            return np.zeros(len(features))
+        mean, deviation = self.feasibility.predict(features)
+        chance: Array = log_ndtr((mean - (_FEASIBLE + _INFEASIBLE) / 2) / np.sqrt(deviation**2 + 0.05))
+        return chance
+
+
+class CurveModel:
+    """Learns from whole learning curves, those of paused trials too.
+
+    Scales are fitted when enough was told since the last time, which depends on the tellings alone; in
+    between only the observations change. So a suggestion costs milliseconds, and the same history gives the
+    same model. Linear algebra runs on one thread: the matrices are small, and the cores belong to the
+    trainings (where all of them are busy, several threads were measured to be ten times slower).
+
+    Args:
+        space: what may vary.
+        max_epochs: the last epoch of a trial.
+    """
+
+    def __init__(self, space: SearchSpace, max_epochs: int) -> None:
+        self.encoding = Encoding(space)
+        self.belief = Belief(self.encoding)
+        self._max_epochs = max_epochs
+        self._epochs = (1, *rung_epochs(max_epochs))
+        self._threads = ThreadpoolController()
+        self._told = 0
+        self._next_fit = 0
+        self._scales: Array | None = None
+        self._feasibility_scales: Array | None = None
+        self._positions: dict[TrialId, Array] = {}
+        self._cached: tuple[int, Outlook | None] = (-1, None)
+
+    def learn(self, history: History) -> None:
+        """Take in that a trial was told."""
+        self._told += 1
+        if self._told < self._next_fit or len(history.measured()) < _LEAST_TRIALS:
+            return
+        self._next_fit = self._told + max(1, int(self._told * _REFIT_AFTER))
+        with self.one_thread():
+            points, values = self._observations(history.measured())
+            self._scales = fit_process(points, values, self.encoding.groups)
+            if history.bad():
+                self._feasibility_scales = fit_process(*self._labels(history), self.encoding.groups)
+        self._cached = (-1, None)
+
+    def one_thread(self) -> AbstractContextManager[object]:
+        """Linear algebra on one thread."""
+        limited: AbstractContextManager[object] = self._threads.limit(limits=1)
+        return limited
+
+    def look(self, history: History) -> Outlook | None:
+        """The model of a history; None before there is enough to fit one."""
+        if self._cached[0] != history.revision:
+            with self.one_thread():
+                self._cached = history.revision, self._look(history)
+        return self._cached[1]
+
+    def _look(self, history: History) -> Outlook | None:
+        if self._scales is None:
+            return None
+        trials, groups = history.measured(), self.encoding.groups
+        positions = np.stack([self.position(seen) for seen in trials])
+        points, values = self._observations(trials)
+        process = GaussianProcess(points, values, self._scales, groups)
+        means, _ = process.predict(self.encoding.features(positions))
+        unfinished = np.array([seen.epoch < self._max_epochs for seen in trials])
+        likeliest = np.argsort(np.where(unfinished, -means, np.inf), kind="stable")[: int(unfinished.sum())]
+        rows = [
+            *positions[likeliest[:_MOST_BELIEVED]],
+            *(self.position(seen) for seen in history.unmeasured()),
+        ]
+        if rows:
+            process = process.believing(self.encoding.features(np.stack(rows)))
+        feasibility = None
+        if self._feasibility_scales is not None:
+            feasibility = GaussianProcess(*self._labels(history), self._feasibility_scales, groups)
+        weight = _BELIEF_WEIGHT * _trust(history) / len(trials)
+        return Outlook(process, trials, positions, means, feasibility, weight)
+
+    def position(self, seen: Seen) -> Array:
+        """Where a trial lies, shape (D,)."""
+        if seen.trial not in self._positions:
+            self._positions[seen.trial] = self.encoding.positions([seen.params])[0]
+        return self._positions[seen.trial]
+
+    def _observations(self, trials: list[Seen]) -> tuple[Points, Array]:
+        """What was seen at the rungs and at the end of each curve; of long histories what tells most."""
+        rows = [
+            (owner, epoch, seen.quality_at(epoch) or 0.0)
+            for owner, seen in enumerate(trials)
+            for epoch in sorted({seen.epoch, *(e for e in self._epochs if e < seen.epoch)})
+        ]
+        rows = sorted(rows, key=lambda row: (-row[1], -row[2]))[:_MOST_ROWS]
+        owners = np.array([row[0] for row in rows])
+        values = np.array([row[2] for row in rows])
+        features = self.encoding.features(np.stack([self.position(trials[owner]) for owner in owners]))
+        earliness = _shortfall(np.array([row[1] for row in rows]), self._max_epochs)
+        values = _levels(values)
+        spread = float(values.std()) or 1.0
+        return Points(features, earliness, owners), (values - values.mean()) / spread
+
+    def _labels(self, history: History) -> tuple[Points, Array]:
+        bad, good = history.bad(), history.measured()
+        rows = (bad + good[-(_MOST_ROWS - len(bad)) :])[:_MOST_ROWS]
+        features = self.encoding.features(np.stack([self.position(seen) for seen in rows]))
+        labels = np.array([_INFEASIBLE] * len(bad) + [_FEASIBLE] * len(rows))[: len(rows)]
+        return Points(features, np.zeros((len(rows), 1)), np.arange(len(rows))), labels
+
+
+class CurveJudge:
+    """Ranks the trials of a rung by what they will have come to at the last epoch.
+
+    Args:
+        model: predicts it.
+        history: what the model has been told.
+    """
+
+    def __init__(self, model: CurveModel, history: History) -> None:
+        self._model = model
+        self._history = history
+
+    def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
+        """The expected last value of each trial; what it reached at the rung while there is no model."""
+        outlook = self._model.look(self._history)
+        if outlook is None:
+            return standing
+        means = {seen.trial: float(mean) for seen, mean in zip(outlook.trials, outlook.means, strict=True)}
+        return {trial: means.get(trial, -math.inf) for trial in standing}
+
+
+_RATES = np.array([0.03, 0.06, 0.1, 0.15, 0.22, 0.3, 0.42, 0.6])
+
+
+def _shortfall(epochs: Array, last: int) -> Array:
+    """Logarithm of the share of their last value that curves of several rates have, shape (N, R)."""
+    scaled = epochs[:, None] * (27.0 / last)
+    share = (1.0 - (1.0 - _RATES) ** scaled) / (1.0 - (1.0 - _RATES) ** 27.0)
+    shortfall: Array = np.log(share) / math.sqrt(len(_RATES))
+    return shortfall
+
+
+def _levels(values: Array) -> Array:
+    """Qualities on a scale on which curves that settle are parallel."""
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    levels: Array = np.log((values - low) / ((high - low) or 1.0) + _OFFSET)
+    return levels
+
+
+def _trust(history: History) -> float:
+    """How good the belief turned out: the share of others that the default beats, squared."""
+    default = next((seen for seen in history if seen.trial == DEFAULT_TRIAL), None)
+    if default is None or not default.curve:
+        return 0.0
+    others = [seen for seen in history.measured() if seen.trial != DEFAULT_TRIAL]
+    beaten = sum(
+        (seen.quality_at(seen.epoch) or 0.0) < (default.quality_at(min(seen.epoch, default.epoch)) or 0.0)
+        for seen in others
+    )
+    bad = len(history.bad())
+    share: float = (beaten + bad) / max(1, len(others) + bad)
+    return share**2

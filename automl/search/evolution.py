@@ -1,0 +1,57 @@
+"""Differential evolution (Storn and Price, 1997), the searcher of DEHB (Awad et al., IJCAI 2021)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.search.beliefs import Belief
+from automl.search.encoding import Array, Encoding
+from automl.search.history import History
+from automl.search.proposing import Candidates
+from automl.space import SearchSpace
+
+__all__ = ["DifferentialEvolution"]
+
+_STEP = 0.5
+_CROSSOVER = 0.5
+_OFFSPRING = 8
+
+
+class DifferentialEvolution:
+    """Crosses the best configurations of the highest rung that has enough of them: rand/1/bin.
+
+    Departs from DEHB where checkpoints allow better: the winner of a rung goes on from its own checkpoint,
+    where DEHB begins an offspring of winners at the larger budget from scratch. A choice mutates by its
+    position on the parameter's scale, as in DEHB, and by chance to any other, so that no option is out of
+    reach.
+
+    Args:
+        space: what may vary.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._encoding = Encoding(space)
+        self._belief = Belief(self._encoding)
+        self._size = max(6, min(20, len(self._encoding.parameters) + 2))
+
+    def learn(self, history: History) -> None:
+        """Nothing to remember: the population is read off the history."""
+
+    def rank(self, history: History, rng: np.random.Generator) -> Candidates:
+        """Offspring of the population; draws from the belief while there is none."""
+        population = [seen for seen, _ in history.at_one_epoch(self._size)][: self._size]
+        if len(population) < self._size // 2 or rng.random() < 1.0 / 4.0:
+            return Candidates(self._belief.draw(rng, _OFFSPRING), "drawn at random")
+        positions = self._encoding.positions([seen.params for seen in population])
+        rows = np.stack([self._offspring(positions, rng) for _ in range(_OFFSPRING)])
+        return Candidates(self._encoding.snap(rows), f"offspring of the best {len(population)} trials")
+
+    def _offspring(self, positions: Array, rng: np.random.Generator) -> Array:
+        target = positions[rng.integers(max(1, len(positions) // 2))]
+        base, left, right = positions[rng.permutation(len(positions))[:3]]
+        mutant = base + _STEP * (left - right)
+        outside = (mutant < 0.0) | (mutant > 1.0)
+        mutant = np.where(outside, rng.random(len(mutant)), mutant)
+        crossed = rng.random(len(mutant)) < _CROSSOVER
+        crossed[rng.integers(len(mutant))] = True
+        return np.where(crossed, mutant, target)
