@@ -12,7 +12,7 @@ DEMO_TRIALS ?= 8
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format schemas reference bench clean
+.PHONY: help setup demo test test-slow faults check format schemas reference bench clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test: setup  ## the whole default test suite
 
 test-slow: setup  ## what needs longer: full default spec, whole studies of the detector
 	@$(BIN)/python -m pytest -m slow
+
+faults: setup  ## studies struck by kills, full disks, hanging servers: 200 rounds, half an hour
+	@$(BIN)/python -m tests.faults
 
 check: setup  ## lint, types, import rules, generated files
 	@$(BIN)/ruff format --check .

@@ -178,7 +178,7 @@ class StudyMirror:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         client = MlflowClient(self._store.uri)
-        runs = _Runs(client, _find_experiment(client, self._store), self._sheet, self._feed.started_at)
+        runs = _Runs(client, _find_experiment(client, self._store), self._sheet, self._feed)
         self._cursor.open(runs.parent, is_anew=self._is_anew)
         self._is_anew = False
         if self._cursor.number < self._feed.dropped:  # another tree than the one that was told
@@ -234,17 +234,18 @@ class _Runs:
         parent: id of the study's run.
     """
 
-    def __init__(
-        self, client: MlflowClient, experiment: str, sheet: StudySheet, started_at: float | None
-    ) -> None:
+    def __init__(self, client: MlflowClient, experiment: str, sheet: StudySheet, feed: NewsFeed) -> None:
         self._client = client
         self._sheet = sheet
         self._folder = StudyFolder(sheet.root)
+        self._key = feed.study_key
         self.experiment = experiment
         known = self._search()
         parents = [run for run in known if "mlflow.parentRunId" not in run.data.tags]
-        tags = {"model": sheet.model, "study_id": sheet.study_id, **sheet.tags}
-        self.parent = self._only(parents) or self._create(sheet.study_id, tags, started_at or time.time())
+        tags = {"model": sheet.model, **sheet.tags}
+        self.parent = self._only(parents) or self._create(
+            sheet.study_id, tags, feed.started_at or time.time()
+        )
         self._of_trial: dict[TrialId, str] = {}
         for trial in {run.data.tags.get("trial", "") for run in known} - {""}:
             same = [run for run in known if run.data.tags.get("trial") == trial]
@@ -281,7 +282,6 @@ class _Runs:
         elif record.id not in self._of_trial:
             tags = {
                 "mlflow.parentRunId": self.parent,
-                "study_id": self._sheet.study_id,
                 "trial": record.id,
                 "role": record.role.value,
             }
@@ -349,7 +349,7 @@ class _Runs:
     def _search(self) -> list[Run]:
         """All runs of the study, the oldest first."""
         found: list[Run] = []
-        token, wanted = None, f"tags.study_id = '{self._sheet.study_id}'"
+        token, wanted = None, f"tags.study_key = '{self._key}'"
         while True:
             page = self._client.search_runs(
                 [self.experiment], wanted, max_results=_RUNS_A_PAGE, order_by=["start_time"], page_token=token
@@ -365,7 +365,10 @@ class _Runs:
         return str(runs[0].info.run_id) if runs else None
 
     def _create(self, name: str, tags: Mapping[str, str], at: float) -> str:
-        run = self._client.create_run(self.experiment, start_time=_ms(at), tags=dict(tags), run_name=name)
+        own = {"study_id": self._sheet.study_id, "study_key": self._key}
+        run = self._client.create_run(
+            self.experiment, start_time=_ms(at), tags={**own, **tags}, run_name=name
+        )
         return str(run.info.run_id)
 
     def _tag(self, run: str, tags: Mapping[str, str]) -> None:

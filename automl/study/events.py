@@ -200,10 +200,14 @@ class EventReader:
 
     Args:
         path: ``events.jsonl`` of the study; it need not exist yet.
+
+    Attributes:
+        origin: digest of the first event, which no other study has; empty before it was read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.origin = ""
         self._offset, self._digest = 0, _FIRST_DIGEST
 
     def read_new(self) -> list[tuple[float, Event]]:
@@ -218,6 +222,7 @@ class EventReader:
         for line in _complete_lines(self._path, self._offset):
             entry = _decode(self._path, line, self._digest)
             self._offset, self._digest = self._offset + len(line), _digest(line)
+            self.origin = self.origin or self._digest
             yield entry
 
 

@@ -70,6 +70,11 @@ class NewsFeed:
         """POSIX seconds of the first event."""
         return self._state.started_at
 
+    @property
+    def study_key(self) -> str:
+        """What tells this study from any other, of the same name on another machine too."""
+        return self._reader.origin[:16]
+
     def refresh(self) -> None:
         """Read what was written since.
 

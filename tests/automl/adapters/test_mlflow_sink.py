@@ -20,9 +20,11 @@ from automl.study.events import (
     Event,
     EventLog,
     StudyEnded,
+    StudyStarted,
     TrialPaused,
     TrialQueued,
     TrialStarted,
+    TrialSuggested,
 )
 from automl.study.store import StudyFolder
 from automl.tracking import TrackingStore, choose_store
@@ -89,7 +91,8 @@ class Tree:
         return {name: self._picture(run) for name, run in {"parent": self.parent, **self.children}.items()}
 
     def _picture(self, run: Run) -> dict[str, Any]:
-        tags = {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"}
+        own = {"mlflow.parentRunId", "study_key", "mlflow.note.content"}  # name other runs
+        tags = {key: value for key, value in run.data.tags.items() if key not in own}
         return {
             "info": (run.info.run_name, run.info.status, run.info.start_time, run.info.end_time),
             "params": run.data.params,
@@ -343,3 +346,16 @@ def test_events_are_followed_while_they_are_written(results: Path) -> None:
         log.append(EVENTS[-1])
         sink.study_ended({}, [])
     assert Tree(sheet).parent.data.metrics["AP11"] == 40.0
+
+
+def test_studies_of_one_name_on_two_machines_keep_apart_on_a_server(results: Path) -> None:
+    here, there = (make_study(results / place / "same", model="same") for place in ("here", "there"))
+    (there.root / "events.jsonl").unlink()
+    with EventLog(there.root / "events.jsonl") as log:
+        log.append(StudyStarted(2, 0))
+        log.append(TrialSuggested(TrialId("0"), {}))
+    store = choose_store(None, "same", results)
+    for sheet in (here, there):
+        send_study(sheet, store)
+    links = [StudyFolder(sheet.root).read_tracking() for sheet in (here, there)]
+    assert links[0] and links[1] and links[0]["run_id"] != links[1]["run_id"]

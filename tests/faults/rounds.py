@@ -1,0 +1,222 @@
+"""Rounds of faults: which fault strikes which study, and what has to be true when it is over."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automl.study.events import read_events
+from automl.types import Cause, TrialState
+from tests.faults.injection import FAULTS, Strike, step_clock
+from tests.faults.study import EPOCHS, TRIALS, Controller, FaultyStudy
+
+__all__ = ["Outcome", "Round", "Stage", "plan_rounds", "run_round"]
+
+_LIMIT_S = 180.0
+_MOST_CONTROLLERS = 6
+_SEEDS = 3
+_ONE_AT_A_TIME = {
+    "controller killed": 30, "power cut": 20, "trainer killed": 10, "guard killed": 8, "interrupted": 10,
+    "files torn": 10, "disk full": 6, "tracking server hangs": 2, "clock stepped": 4,
+}  # fmt: skip
+_SIDE_BY_SIDE = {
+    "controller killed": 26, "power cut": 18, "trainer killed": 12, "guard killed": 8, "interrupted": 8,
+    "files torn": 8, "disk full": 4, "clock stepped": 2, "ray worker killed": 14,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Round:
+    """One study that is struck.
+
+    Attributes:
+        number: also the seed of its chance.
+        strikes: how often, each time in another controller's hands where it needs one.
+    """
+
+    number: int
+    fault: str
+    is_parallel: bool
+    strikes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a round; an empty problem is what one hopes for."""
+
+    round: Round
+    controllers: int
+    seconds: float
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What rounds share.
+
+    Attributes:
+        root: folder for all of them.
+        skill: the fake skill.
+        store: an empty tracking database, already migrated.
+        expected: seed to the table of a study that nothing struck.
+        ray_address: of a cluster for trials side by side.
+        server: starts a tracking server on a database; its address and process.
+    """
+
+    root: Path
+    skill: Path
+    store: Path
+    expected: dict[int, list[tuple[Any, ...]]]
+    ray_address: str | None = None
+    server: Callable[[Path], Any] | None = None
+
+
+def plan_rounds(count: int, *, seed: int = 0, is_parallel: bool | None = None) -> list[Round]:
+    """As many rounds, half of them with trials side by side, faults as often as their weights say."""
+    rounds = []
+    for number in range(count):
+        chance = random.Random(1_000_003 * seed + number)  # noqa: S311 - a seed repeats a round
+        parallel = number % 2 == 1 if is_parallel is None else is_parallel
+        weights = _SIDE_BY_SIDE if parallel else _ONE_AT_A_TIME
+        fault = chance.choices(list(weights), list(weights.values()))[0]
+        rounds.append(Round(number, fault, parallel, chance.choice((1, 1, 2, 3))))
+    return rounds
+
+
+def run_round(stage: Stage, wanted: Round) -> Outcome:
+    """Run one study, strike it, let it go on until it ends, and look at everything."""
+    started, controllers, problem = time.monotonic(), 0, ""
+    root = stage.root / f"round-{wanted.number}"
+    root.mkdir(parents=True)
+    with _small_disk(root) if wanted.fault == "disk full" else nullcontext():
+        study = _prepare(stage, wanted, root)
+        with _server(stage, wanted, study) as server:
+            try:
+                controllers = _play(study, wanted, server)
+                _check(study, wanted, stage.expected.get(study.seed))
+            except AssertionError as error:
+                problem = str(error).partition("\n")[0] or "assertion"
+        if not problem:
+            shutil.rmtree(root / "results", ignore_errors=True)
+    return Outcome(wanted, controllers, time.monotonic() - started, problem)
+
+
+def _prepare(stage: Stage, wanted: Round, root: Path) -> FaultyStudy:
+    (root / "results").mkdir()
+    study = FaultyStudy(root, stage.skill, wanted.number % _SEEDS, epoch_s=0.03)
+    shutil.copyfile(stage.store, study.store_file())
+    if wanted.is_parallel:
+        study.side_by_side, study.ray_address = 2, stage.ray_address
+    if wanted.fault == "clock stepped":
+        study.prelude = step_clock(wanted.number)
+    return study
+
+
+def _play(study: FaultyStudy, wanted: Round, server: int | None) -> int:
+    """Strike until all strikes are spent, then let it end; the number of controllers it took."""
+    chance, seen = random.Random(wanted.number), list[bytes]()  # noqa: S311 - likewise
+    controller, controllers, strikes = study.begin(), 1, 0
+    while True:
+        if strikes < wanted.strikes and _reach(study, controller, chance):
+            seen = _longer(seen, study.lines())
+            mend = FAULTS[wanted.fault](Strike(study, controller, chance, server))
+            strikes += 1
+            if wanted.fault in {"trainer killed", "guard killed", "ray worker killed"}:
+                continue
+        else:
+            mend = _nothing
+        code = controller.wait(_LIMIT_S)
+        seen = _longer(seen, study.lines())
+        mend()
+        if code == 0:
+            return controllers
+        assert code in {-9, 3, 130}, f"controller {controllers} ended with {code}"
+        assert controllers < _MOST_CONTROLLERS, f"{controllers} controllers were not enough"
+        controller, controllers = study.go_on(), controllers + 1
+
+
+def _reach(study: FaultyStudy, controller: Controller, chance: random.Random) -> bool:
+    """Wait for a random moment of the study; False when it ended before."""
+    wanted = len(study.lines()) + chance.randint(0, 12)
+    while len(study.lines()) < wanted:
+        if not Path(f"/proc/{controller.pid}/environ").exists() or _is_zombie(controller.pid):
+            return False
+        time.sleep(0.002)
+    time.sleep(chance.choice((0.0, 0.0, chance.uniform(0, 0.1))))
+    return not _is_zombie(controller.pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def _longer(seen: list[bytes], now: list[bytes]) -> list[bytes]:
+    assert now[: len(seen)] == seen, "an event that was written is gone"
+    return now
+
+
+def _check(study: FaultyStudy, wanted: Round, expected: list[tuple[Any, ...]] | None) -> None:
+    assert study.trial_processes() == [], "a process of a trial is left"
+    list(read_events(study.folder.events))
+    state = study.state()
+    assert state.phase.value == "finished", f"the study is {state.phase.value}"
+    assert len(state.records) == TRIALS, f"{len(state.records)} trials of {TRIALS}"
+    assert state.epochs_total == sum(record.epochs for record in state.records.values()), (
+        "epochs do not add up"
+    )
+    for record in state.records.values():
+        assert record.state in {TrialState.SUCCEEDED, TrialState.PRUNED}, f"trial {record.id} {record.state}"
+        assert record.cause in {Cause.NONE, Cause.EARLY_STOPPED}, f"trial {record.id} {record.cause}"
+        is_whole = record.epochs == EPOCHS if record.state is TrialState.SUCCEEDED else record.epochs < EPOCHS
+        assert is_whole, f"trial {record.id} {record.state} after {record.epochs} epochs"
+    if not wanted.is_parallel and expected is not None:
+        assert study.table() == expected, "the final table is another"
+    assert study.send() == 0, "sync failed"
+    _check_tree(study)
+
+
+def _check_tree(study: FaultyStudy) -> None:
+    tree, shown = study.tree(), study.shown_tree()
+    assert set(tree) == {"study", *shown}, f"runs {sorted(tree)}"
+    assert tree["study"]["status"] == "FINISHED", f"the study's run is {tree['study']['status']}"
+    for trial, want in shown.items():
+        found = tree[trial]
+        assert found["state"] == want["state"], f"run of trial {trial} shows {found['state']}"
+        assert found["params"] == want["params"], f"run of trial {trial} shows other parameters"
+        points = [point for point in found["points"] if point[0] == "AP11"]
+        assert want["points"] <= set(points), f"run of trial {trial} lacks epochs"
+        assert len(points) == len(set(points)), f"run of trial {trial} has points twice"
+
+
+def _nothing() -> None:
+    """Nothing has to be mended."""
+
+
+@contextmanager
+def _small_disk(root: Path) -> Iterator[None]:
+    """A file system of three megabytes, which can be filled."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(root)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(root)], check=True)
+
+
+@contextmanager
+def _server(stage: Stage, wanted: Round, study: FaultyStudy) -> Iterator[int | None]:
+    if wanted.fault != "tracking server hangs" or stage.server is None:
+        yield None
+        return
+    with stage.server(study.store_file()) as (address, process):
+        study.tracking_uri = address
+        yield process

@@ -1,0 +1,33 @@
+"""A sample of `make faults`: studies that are killed, cut off and torn, one trial at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rounds import Round, Stage, plan_rounds, run_round
+from tests.faults.setting import set_stage
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with set_stage(tmp_path_factory.mktemp("faults"), has_ray=False, seeds=1) as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("fault", ["controller killed", "files torn"])
+def test_struck_study_ends_like_an_undisturbed_one(stage: Stage, fault: str) -> None:
+    outcome = run_round(stage, Round(3 * len(fault), fault, is_parallel=False, strikes=2))
+    assert outcome.problem == ""
+
+
+def test_rounds_are_the_same_for_the_same_seed() -> None:
+    rounds = plan_rounds(200, seed=7)
+    assert rounds == plan_rounds(200, seed=7) != plan_rounds(200, seed=8)
+    assert sum(wanted.is_parallel for wanted in rounds) == 100
+
+
+def test_table_that_differs_is_a_problem(stage: Stage, tmp_path: Path) -> None:
+    forged = Stage(tmp_path, stage.skill, stage.store, {0: []})
+    outcome = run_round(forged, Round(0, "controller killed", is_parallel=False, strikes=1))
+    assert outcome.problem == "the final table is another"
