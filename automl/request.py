@@ -36,6 +36,9 @@ class RunRequest:
         time_budget_s: wall time of the study.
         seeds: fresh-seed repeats of each finalist.
         confirm_top: number of finalists.
+        llm_tokens: what a language model's questions and answers may take.
+        llm_cost: what they may cost, in the currency of their prices.
+        on_llm_failure: ``auto`` or ``stop``.
         study_id: name of the study; one of that name that was interrupted goes on.
         disk_quota_bytes: what the study's folder may take.
         stall_timeout_s: how long a trainer may say nothing.
@@ -79,6 +82,9 @@ class RunRequest:
     parent_job_id: str | None = None
     convert_job_id: str | None = None
     warm_start: str | None = None
+    llm_tokens: int | None = None
+    llm_cost: float | None = None
+    on_llm_failure: str = "auto"
     seeds: int | None = None
     confirm_top: int | None = None
     seed: int = 0

@@ -11,55 +11,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any
 
 from automl.search.llm import ChatFailureError
 from automl.search.llm_prompt import Message
+from automl.search.llm_settings import ChatBudget, ChatEndpoint
 from automl.types import TrialId
 
-__all__ = ["ChatBudget", "ChatEndpoint", "OpenAiChat"]
+__all__ = ["OpenAiChat"]
 
 _MOST_BYTES = 1_000_000
 _CHUNK_BYTES = 65_536
 _BYTES_PER_TOKEN = 4
 _SHOWN = 200
-
-
-@dataclass(frozen=True)
-class ChatEndpoint:
-    """Where a model answers.
-
-    Attributes:
-        base_url: up to and without ``/chat/completions``.
-        model: name of the model there.
-        key: secret; empty where the endpoint asks for none.
-        timeout_s: longest wait for a whole answer.
-    """
-
-    base_url: str
-    model: str
-    key: str = field(default="", repr=False)
-    timeout_s: float = 60.0
-
-
-@dataclass(frozen=True)
-class ChatBudget:
-    """What may be spent on a study's questions; None is no limit.
-
-    Attributes:
-        tokens: of questions and answers together.
-        cost: in the currency of the prices.
-        price_in: of a million tokens of questions.
-        price_out: of a million tokens of answers.
-    """
-
-    tokens: int | None = None
-    cost: float | None = None
-    price_in: float = 0.0
-    price_out: float = 0.0
 
 
 class OpenAiChat:

@@ -91,6 +91,9 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "allow_disabled": _many("--allow-disabled", "Search a parameter the schema disables.", _SEARCH),
     "open_bounds": _text("--open-bounds", "refuse (default) or around-default.", _SEARCH),
     "warm_start": _text("--warm-start", "Learn from an earlier study.", _SEARCH),
+    "llm_tokens": _count("--llm-tokens", "Most tokens that a language model may take.", _SEARCH),
+    "llm_cost": _number("--llm-cost", "Most that a language model may cost.", _SEARCH),
+    "on_llm_failure": _text("--on-llm-failure", "auto (default) or stop: when it has no answer.", _SEARCH),
     "seeds": _count("--seeds", "Fresh-seed repeats of each finalist.", _SEARCH),
     "confirm_top": _count("--confirm-top", "Number of finalists to repeat.", _SEARCH),
     "disk_quota": _text("--disk-quota", "What the study's folder may take: 20GB.", _SEARCH),
@@ -191,6 +194,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "policy": ("on", "off"),
     "direction": ("maximize", "minimize"),
     "open_bounds": ("refuse", "around-default"),
+    "on_llm_failure": ("auto", "stop"),
 }
 _POSITIVE = (
     "trials",
@@ -202,6 +206,8 @@ _POSITIVE = (
     "max_concurrent",
     "seeds",
     "confirm_top",
+    "llm_tokens",
+    "llm_cost",
 )
 
 

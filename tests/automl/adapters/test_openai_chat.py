@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from chat_server import Behaviour, closes, fails, hangs, redirects, says, serve, talks_nonsense, trickles
 
-from automl.adapters.openai_chat import ChatBudget, ChatEndpoint, OpenAiChat
+from automl.adapters.openai_chat import OpenAiChat
 from automl.search.llm import ChatFailureError
+from automl.search.llm_settings import ChatBudget, ChatEndpoint
 from automl.types import TrialId
 
 ONE = TrialId("1")
