@@ -33,6 +33,7 @@ from mlflow.exceptions import MlflowException
 from automl.errors import AutomlError, EnvironmentUnusableError
 from automl.study.events import EpochReported, StudyEnded, StudyStarted, TrialEnded, TrialSuggested
 from automl.study.mirroring import Cursor, News, NewsFeed
+from automl.study.note import write_note
 from automl.study.state import Phase
 from automl.study.store import StudyFolder
 from automl.tracking import TrackingStore, sqlite_file
@@ -47,6 +48,8 @@ _PARAMS_A_CALL, _POINTS_A_CALL, _RUNS_A_PAGE = 100, 1000, 1000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQUEST", "NOT_IMPLEMENTED"}
 """Answers that the same request would get again."""
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes MLflow show its pages for training; without it a new experiment is taken for one of prompts."""
 _RUN_STATUS = {
     TrialState.QUEUED: "SCHEDULED",
     TrialState.RUNNING: "RUNNING",
@@ -315,12 +318,18 @@ class _Runs:
             for trial, run in self._of_trial.items():
                 checkpoint = folder.trial(trial).find_checkpoint(records[trial].best_epoch)
                 self._upload(run, [checkpoint] if checkpoint else [], "checkpoint")
+                self._upload(run, sorted((folder.final_check / trial / "pictures").glob("*.png")), "pictures")
         if phase is Phase.FINISHED and news.winner is not None and news.winner.value is not None:
             if self._sheet.is_search:
                 self._log(self.parent, {self._sheet.metric.name: news.winner.value}, news.ended, news.at)
             self._register(self._of_trial[news.winner.id])
-        self._tag(self.parent, {"state": phase.value})
+        note = write_note(self._sheet, news.event.verdict, news.winner, self._links())
+        self._tag(self.parent, {"state": phase.value, "mlflow.note.content": note})
         self._client.set_terminated(self.parent, _STUDY_STATUS.get(phase, "KILLED"), _ms(news.at))
+
+    def _links(self) -> dict[TrialId, str]:
+        """Where MLflow's own pages show each trial."""
+        return {trial: f"#/experiments/{self.experiment}/runs/{run}" for trial, run in self._of_trial.items()}
 
     def _register(self, run: str) -> None:
         """A version of the model; its checkpoint lies with the winner's run."""
@@ -386,7 +395,7 @@ def _find_experiment(client: MlflowClient, store: TrackingStore) -> str:
     if found := client.get_experiment_by_name(store.experiment):
         return str(found.experiment_id)
     location = store.artifacts.as_uri() if store.artifacts else None
-    return str(client.create_experiment(store.experiment, artifact_location=location))
+    return str(client.create_experiment(store.experiment, artifact_location=location, tags=_KIND))
 
 
 def _ms(seconds: float) -> int:

@@ -61,4 +61,5 @@ def sorted_page(link: Mapping[str, str], metric: Metric) -> str:
     if "experiment_id" not in link:
         return ""
     order = {"orderByKey": f"metrics.`{metric.name}`", "orderByAsc": str(metric.direction.sign < 0).lower()}
-    return f"/#/experiments/{link['experiment_id']}/runs?{urlencode({**order, 'startTime': 'ALL'})}"
+    shown = {**order, "startTime": "ALL", "workflowType": "machine_learning"}
+    return f"/#/experiments/{link['experiment_id']}/runs?{urlencode(shown)}"

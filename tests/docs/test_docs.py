@@ -28,7 +28,8 @@ SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
 def commands_of(page: Path) -> list[str]:
-    found = (match[0] or match[1] for match in COMMAND.findall(page.read_text("utf-8")))
+    text = re.sub(r"\\\n\s*", "", page.read_text("utf-8"))  # a command may go on in the next line
+    found = (match[0] or match[1] for match in COMMAND.findall(text))
     return [text.partition(" # ")[0].strip() for text in found]
 
 

@@ -16,7 +16,7 @@ from automl.types import Direction, Metric
 )
 def test_runs_are_listed_best_first(metric: Metric, query: str) -> None:
     page = sorted_page({"experiment_id": "7"}, metric)
-    assert page == f"/#/experiments/7/runs?{query}&startTime=ALL"
+    assert page == f"/#/experiments/7/runs?{query}&startTime=ALL&workflowType=machine_learning"
 
 
 def test_a_study_that_was_never_sent_has_no_page() -> None:
