@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "export": Command("automl.cli.export", "Export one trial as a folder to be used elsewhere."),
         "reproduce": Command("automl.cli.reproduce", "Train one trial once more, and compare."),
         "report": Command("automl.cli.report", "Write the study as one HTML page."),
+        "insight": Command("automl.cli.insight", "Show what mattered, who led when, and what it cost."),
         "replay": Command("automl.cli.replay", "Retrace a study's decisions, and derive them again."),
         "why": Command("automl.cli.why", "Explain one trial in a paragraph."),
         "list": Command("automl.cli.list_", "List all studies and jobs."),
