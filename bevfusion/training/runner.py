@@ -136,6 +136,7 @@ def build_tester(spec: ExperimentSpec, checkpoint: Path, metric: BaseMetric) -> 
         DataError: the part of the data set cannot be read.
     """
     join_group()
+    spec = settle_seed(spec)
     model = build_model(spec)
     load_weights(model, checkpoint, classes=spec.dataset.classes)
     return DetectorRunner(

@@ -74,7 +74,7 @@ def _find_difference(
     return None
 
 
-def settle_seed(spec: ExperimentSpec, resume: Path | None) -> ExperimentSpec:
+def settle_seed(spec: ExperimentSpec, resume: Path | None = None) -> ExperimentSpec:
     """The spec with a seed that all processes share, when it asks for a new one each time.
 
     Args:

@@ -95,7 +95,7 @@ def test_processes_share_a_new_seed_and_the_frames_of_an_update(tmp_path):
     spec = load_spec(PROFILE, ["train.seed=-1", "train.optimizer.lr=1e-3", "train.optimizer.lr_batch_size=4"])
 
     def work(_: int) -> dict:
-        return {"seed": settle_seed(spec, None).train.seed, "lr": optim_wrapper(spec)["optimizer"]["lr"]}
+        return {"seed": settle_seed(spec).train.seed, "lr": optim_wrapper(spec)["optimizer"]["lr"]}
 
     first, second = in_two_processes(work, tmp_path)
     assert first["seed"] == second["seed"] >= 0
@@ -105,9 +105,9 @@ def test_processes_share_a_new_seed_and_the_frames_of_an_update(tmp_path):
 def test_a_seed_that_is_given_stays_and_a_drawn_one_outlives_an_interruption(tmp_path):
     torch.save({"meta": {"seed": 77}}, tmp_path / "epoch_1.pth")
     drawn = load_spec(PROFILE, ["train.seed=-1"])
-    assert settle_seed(load_spec(PROFILE), None).train.seed == 1234
+    assert settle_seed(load_spec(PROFILE)).train.seed == 1234
     assert settle_seed(drawn, tmp_path / "epoch_1.pth").train.seed == 77
-    assert settle_seed(drawn, None).train.seed != settle_seed(drawn, None).train.seed
+    assert settle_seed(drawn).train.seed != settle_seed(drawn).train.seed
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 
 pytestmark = pytest.mark.torch
 
+from mmengine.runner import EpochBasedTrainLoop  # noqa: E402
+
 from bevfusion import checkpoints  # noqa: E402
 from bevfusion.actions import evaluate, inference, train  # noqa: E402
 from bevfusion.errors import DivergedError  # noqa: E402
@@ -50,6 +52,16 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_its_step(street, train
         train.run(spec)
 
 
+def test_a_training_that_draws_its_seed_tells_it_in_the_checkpoint(street, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        EpochBasedTrainLoop, "run_epoch", lambda loop: setattr(loop, "_epoch", loop.epoch + 1)
+    )
+    train.run(tiny_spec(street, tmp_path, "train.num_epochs=1", "train.seed=-1"))
+    meta = checkpoints.load(checkpoints.checkpoint_path(tmp_path, 1))["meta"]
+    assert meta["seed"] >= 0
+    assert f"seed: {meta['seed']}" in meta["spec"]
+
+
 def test_evaluate_scores_the_test_part_and_agrees_with_the_status(street, trained, tmp_path):
     checkpoint = checkpoints.checkpoint_path(trained, 2)
     evaluate.run(tiny_spec(street, tmp_path, f"evaluate.checkpoint={checkpoint}"))
@@ -60,8 +72,11 @@ def test_evaluate_scores_the_test_part_and_agrees_with_the_status(street, traine
 
 def test_inference_writes_a_file_per_frame_and_no_score_under_the_threshold(street, trained, tmp_path):
     checkpoint = checkpoints.checkpoint_path(trained, 2)
-    spec = tiny_spec(street, tmp_path, f"inference.checkpoint={checkpoint}", "inference.conf_threshold=0.02")
-    inference.run(spec)
+    overrides = (
+        "inference.conf_threshold=0.02",
+        "train.seed=-1",
+    )  # as a training that drew its seed leaves it
+    inference.run(tiny_spec(street, tmp_path, f"inference.checkpoint={checkpoint}", *overrides))
     files = sorted((tmp_path / "predictions").glob("*.txt"))
     assert [file.stem for file in files] == (street / "ImageSets" / "test.txt").read_text().split()
     scores = [score for file in files for score in read_predictions(file).scores]
