@@ -16,6 +16,7 @@ from automl.search.proposing import Candidates
 
 __all__ = ["ExpectedImprovement", "PenalisedBound"]
 
+_FIRST_DRAWS = 6
 _DRAWS = 300
 _ELITES = 6
 _OFFSPRING = 30
@@ -49,9 +50,7 @@ class ExpectedImprovement:
         """The configurations that promise most; draws from the belief while there is no model."""
         outlook = self._model.look(history)
         if outlook is None:
-            return Candidates(
-                self._belief.draw(rng, _OFFSPRING), "drawn around the default: too few trials to model"
-            )
+            return _first_draws(self._model, history, rng)
         best = float(outlook.means.max())
 
         def score(positions: Array) -> Array:
@@ -89,9 +88,7 @@ class PenalisedBound:
         """The configurations with the highest bound; draws from the belief while there is no model."""
         outlook = self._model.look(history)
         if outlook is None:
-            return Candidates(
-                self._belief.draw(rng, _OFFSPRING), "drawn around the default: too few trials to model"
-            )
+            return _first_draws(self._model, history, rng)
         best = float(outlook.means.max())
         width = math.sqrt(0.2 * len(self._model.encoding.parameters) * math.log(2 * len(outlook.trials) + 1))
         pending = [self._model.position(seen) for seen in history.pending()]
@@ -110,6 +107,20 @@ class PenalisedBound:
 
             positions = _refine(score, outlook, self._belief, rng)
         return Candidates(positions, f"highest confidence bound, after {len(outlook.trials)} trials")
+
+
+def _first_draws(model: CurveModel, history: History, rng: np.random.Generator) -> Candidates:
+    """Of a few draws around what is expected, the one with the most values that are new for their parameter.
+
+    So each parameter is seen at different places from the start, as in a Latin hypercube, and a default at the
+    edge of the good region does not hold all the first trials back.
+    """
+    draws = model.belief.draw(rng, _FIRST_DRAWS)
+    known = [model.position(seen) for seen in history]
+    if known:
+        gaps = np.abs(draws[:, None, :] - np.stack(known)[None, :, :]).min(axis=1)
+        draws = draws[np.argsort(-gaps.sum(axis=1), kind="stable")]
+    return Candidates(draws, "drawn around the default: too few trials to model")
 
 
 def _log_improvement(z: Array) -> Array:
