@@ -19,6 +19,7 @@ os.environ.update(COLUMNS="100", NO_COLOR="1")  # help texts are as wide here as
 from typer.testing import CliRunner
 
 from automl.cli.main import COMMANDS, application
+from automl.search.catalogue import ALGORITHMS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
@@ -105,7 +106,26 @@ def _wish(wish: Mapping[str, Any]) -> str:
     return text + (" log" if wish.get("log") else "") + (f" step {wish['step']:g}" if "step" in wish else "")
 
 
-WRITERS = {"commands.md": write_cli, "spec.md": write_spec, "spaces.md": write_spaces}
+def write_algorithms() -> str:
+    """What each algorithm is, and when to take it."""
+    rows = [
+        f"| `{name}` | {about.summary} | {'yes' if about.pauses else 'no'} |"
+        for name, about in ALGORITHMS.items()
+    ]
+    head = "| name | what it is; when to take it | stops trials early |\n|---|---|---|\n"
+    return (
+        "# Algorithms\n\n`--algorithm NAME` takes one. Trial 0 of each is the default spec.\n\n"
+        + head
+        + "\n".join(rows)
+    )
+
+
+WRITERS = {
+    "algorithms.md": write_algorithms,
+    "commands.md": write_cli,
+    "spec.md": write_spec,
+    "spaces.md": write_spaces,
+}
 
 
 def main(arguments: list[str]) -> int:

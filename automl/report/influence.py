@@ -1,17 +1,20 @@
-"""Which parameters moved the metric: rank correlation over the trials, beside what chance alone shows."""
+"""Which parameters mattered: importances where there are trials enough, and which way the metric followed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from automl.insight.importances import measure_importances
 from automl.report.charts import Bar, draw_bars
 from automl.report.material import Material
 from automl.report.wording import count, shorten
+from automl.space import SearchSpace
 from automl.types import ParamValue, Role
 
 __all__ = ["Influences", "rank_influences"]
@@ -37,20 +40,49 @@ class Influences:
 
 
 def rank_influences(material: Material) -> Influences | None:
-    """Parameters by how closely the metric follows them; None where too few trials vary them."""
-    records = [r for r in material.state.records.values() if r.value is not None and r.role is Role.SEARCH]
-    found: dict[str, _Strength] = {}
-    for name in dict.fromkeys(name for record in records for name in record.params):
-        having = [record for record in records if name in record.params]
-        values = np.array([material.sheet.metric.direction.sign * (r.value or 0.0) for r in having])
-        numbers = _numbers([record.params[name] for record in having])
-        if len(having) >= _LEAST_TRIALS and len(set(numbers)) > 1:
-            found[name] = _Strength(*_strength(numbers, values), len(having))
-    if not found:
-        return None
+    """Parameters by importance; with few trials by rank correlation; None where even that says nothing."""
+    followed = _correlate(material)
+    measured = _measure(material)
+    if measured is not None:
+        return _draw_importances(material, measured, followed)
+    return _draw_correlations(material, followed) if followed else None
+
+
+def _measure(material: Material) -> Mapping[str, Any] | None:
+    from automl.adapters.random_forest import fit_forest  # noqa: PLC0415 - slow to import
+
+    return measure_importances(
+        SearchSpace.from_json(material.sheet.space),
+        material.sheet.metric,
+        list(material.state.records.values()),
+        max_epochs=material.sheet.budget.max_epochs,
+        fit=fit_forest,
+    )
+
+
+def _draw_importances(
+    material: Material, measured: Mapping[str, Any], followed: Mapping[str, _Strength]
+) -> Influences:
+    shares = {entry["name"]: float(entry["importance"]) for entry in measured["parameters"]}
+    short = shorten(shares)
+    bars = []
+    for name, share in shares.items():
+        way = followed[name].way if name in followed else ""
+        bars.append(
+            Bar(short[name], share, f"{share:.0%}{f', {way}' if way else ''}", "winner" if way else "other")
+        )
+    caption = (
+        f"Share of what moves {material.sheet.metric.name} that each parameter has a part in, from a "
+        f"surrogate over {count(measured['trials'], 'trial')} that explains "
+        f"{max(0.0, measured['skill']):.0%} of what it has not seen; below half, take it as a hint. "
+        "A direction is named where the rank correlation is beyond chance."
+    )
+    return Influences(tuple(shares), draw_bars("What mattered", caption, bars), caption)
+
+
+def _draw_correlations(material: Material, found: Mapping[str, _Strength]) -> Influences:
     names = sorted(found, key=lambda name: -abs(found[name].value))
     short = shorten(names)
-    bars = [_bar(short[name], found[name]) for name in names]
     sure = [name for name in names if found[name].is_beyond_chance]
     lead = (
         f"{short[sure[0]]} went with the metric most closely"
@@ -58,11 +90,24 @@ def rank_influences(material: Material) -> Influences | None:
         else "No parameter stands out from chance"
     )
     caption = (
-        f"{lead}. Rank correlation of each parameter with {material.sheet.metric.name} over "
-        f"{count(len(records), 'trial')}; the whisker is what chance alone reaches in nine of ten shuffles. "
-        "It shows what went together in this search, not causes."
+        f"{lead}. Rank correlation of each parameter with {material.sheet.metric.name}; the whisker is what "
+        "chance alone reaches in nine of ten shuffles. It shows what went together here, not causes."
     )
+    bars = [_bar(short[name], found[name]) for name in names]
     return Influences(tuple(names), draw_bars("What mattered", caption, bars), caption)
+
+
+def _correlate(material: Material) -> dict[str, _Strength]:
+    """How closely the metric follows each parameter that enough trials vary."""
+    records = [r for r in material.state.records.values() if r.value is not None and r.role is Role.SEARCH]
+    found = {}
+    for name in dict.fromkeys(name for record in records for name in record.params):
+        having = [record for record in records if name in record.params]
+        values = np.array([material.sheet.metric.direction.sign * (r.value or 0.0) for r in having])
+        numbers = _numbers([record.params[name] for record in having])
+        if len(having) >= _LEAST_TRIALS and len(set(numbers)) > 1:
+            found[name] = _Strength(*_strength(numbers, values), len(having))
+    return found
 
 
 @dataclass(frozen=True)
@@ -75,12 +120,17 @@ class _Strength:
     def is_beyond_chance(self) -> bool:
         return abs(self.value) > self.chance
 
+    @property
+    def way(self) -> str:
+        """Which way to go; empty where chance would do as much."""
+        if not self.is_beyond_chance:
+            return ""
+        return "higher is better" if self.value > 0 else "lower is better"
+
 
 def _bar(name: str, found: _Strength) -> Bar:
-    way = "higher is better" if found.value > 0 else "lower is better"
-    said = way if found.is_beyond_chance else "within chance"
-    tone = "winner" if found.is_beyond_chance else "other"
-    text = f"{found.value:+.2f}, {said}, {count(found.trials, 'trial')}"
+    tone = "winner" if found.way else "other"
+    text = f"{found.value:+.2f}, {found.way or 'within chance'}, {count(found.trials, 'trial')}"
     return Bar(name, abs(found.value), text, tone, (0.0, found.chance))
 
 

@@ -22,7 +22,7 @@ from automl.types import Budget, Cause, Direction, Metric, Report, StudyId, Stud
 METRIC = Metric("AP11", Direction.MAXIMIZE)
 PARAMETER = {
     "name": "train.lr", "type": "float", "low": 1e-6, "high": 1e-1, "log": True, "step": None, "choices": [],
-    "weights": None, "default": 1e-5, "condition": None, "source": "test",
+    "weights": None, "default": 1e-5, "condition": None, "prior": None, "auxiliary": False, "source": "test",
 }  # fmt: skip
 
 
@@ -44,14 +44,20 @@ def trial(
 
 
 def write_study(
-    root: Path, events: Iterable[Event], *, asked: Mapping[str, Any] | None = None, step_s: float = 10.0
+    root: Path,
+    events: Iterable[Event],
+    *,
+    asked: Mapping[str, Any] | None = None,
+    step_s: float = 10.0,
+    parameters: Iterable[Mapping[str, Any]] = (PARAMETER,),
 ) -> StudyFolder:
     """Write a study whose events lie ``step_s`` apart; the controller's start is added in front."""
     folder = StudyFolder(root)
     root.mkdir(parents=True)
     sheet = StudySheet(
         study_id=StudyId(root.name), root=root, model="fake", metric=METRIC,
-        budget=Budget(trials=4, max_epochs=5), space={"parameters": [PARAMETER], "excluded": []},
+        budget=Budget(trials=4, max_epochs=5),
+        space={"parameters": [*parameters], "excluded": [], "ties": []},
         tags={"algorithm": "asha", "version.python": "3.11.0", "dataset_fingerprint": "f016"},
     )  # fmt: skip
     folder.write_sheet(sheet, asked or {})
