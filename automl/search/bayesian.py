@@ -110,10 +110,10 @@ class PenalisedBound:
 
 
 def _first_draws(model: CurveModel, history: History, rng: np.random.Generator) -> Candidates:
-    """Of a few draws around what is expected, the one with the most values that are new for their parameter.
+    """Of a few draws around what is expected, the one whose values are newest for their parameters.
 
-    So each parameter is seen at different places from the start, as in a Latin hypercube, and a default at the
-    edge of the good region does not hold all the first trials back.
+    So each parameter is seen at different places from the start, as in a Latin hypercube, and a default at
+    the edge of the good region does not hold all the first trials back.
     """
     draws = model.belief.draw(rng, _FIRST_DRAWS)
     known = [model.position(seen) for seen in history]

@@ -102,7 +102,7 @@ class SuccessiveHalving:
             return Promotion(
                 best, f"best of those that wait at epoch {epoch}, where {len(self._rungs[epoch])} came"
             )
-        return None
+        return self._unfinished_leader() if is_full else None
 
     def on_suggested(self, record: TrialRecord) -> None:
         """Nothing to do: a trial counts once it comes to a rung."""
@@ -138,6 +138,12 @@ class SuccessiveHalving:
         """A final trial cannot be promoted; its places at the rungs stay."""
         self._paused.discard(record.id)
         self._waits_at.pop(record.id, None)
+
+    def _unfinished_leader(self) -> Promotion | None:
+        """The best trial of all if it is paused: who may win has to be trained to the end."""
+        sign = self._metric.direction.sign
+        leader = max(self._best, key=lambda trial: sign * self._best[trial], default=None)
+        return Promotion(leader, "best of all so far, and not at its end") if leader in self._paused else None
 
     def _places(self, epoch: int, *, is_full: bool) -> int:
         """So many may go on from a rung now."""

@@ -139,3 +139,16 @@ def test_a_trial_that_is_still_stopping_is_not_promoted() -> None:
 def test_full_length_never_pauses() -> None:
     assert FullLength().on_report(TrialId("0"), Report(3, 6, 0.0)) is Decision.CONTINUE
     assert FullLength().next_promotion(is_full=True) is None
+
+
+def test_the_best_of_all_goes_on_once_no_trial_will_come_whatever_a_judge_says() -> None:
+    class Backwards:
+        def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
+            return {trial: -value for trial, value in standing.items()}
+
+    pacer = rungs(judge=Backwards())
+    report_all(pacer, "a50 b30")
+    pacer.on_queued(TrialRecord(TrialId("b"), {}))
+    promotion = pacer.next_promotion(is_full=True)
+    assert promotion is not None
+    assert (promotion.trial, promotion.reason) == ("a", "best of all so far, and not at its end")
