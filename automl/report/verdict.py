@@ -11,6 +11,7 @@ from automl.report.material import Material
 __all__ = ["Answer", "Side", "tell_verdict"]
 
 _NONE = "–"
+_NEARLY_SURE = 0.99
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Answer:
     statement: str
     sides: tuple[Side, ...] = ()
     doubts: tuple[str, ...] = ()
+
+    @property
+    def has_test_part(self) -> bool:
+        """Whether anything was measured on frames that the search never read."""
+        return any(side.test is not None for side in self.sides)
 
     @property
     def has_repeats(self) -> bool:
@@ -87,7 +93,8 @@ def _doubts(verdict: Mapping[str, Any], name: str) -> Iterator[str]:
         low, high = interval
         yield f"The true gain lies between {low:+.2f} and {high:+.2f} {name} with 90 % confidence."
     if (probability := verdict.get("probability_better")) is not None:
-        yield f"The winner is truly better than the default spec with a probability of {probability:.0%}."
+        sure = f"{probability:.0%}" if probability < _NEARLY_SURE else "more than 99%"
+        yield f"The winner is truly better than the default spec with a probability of {sure}."
     if (optimism := verdict.get("optimism")) is not None:
         frames = "on the frames that chose it than on the test part"
         yield f"Optimism gap: the winner looked {optimism:+.2f} {name} better {frames}."

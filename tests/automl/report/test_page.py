@@ -73,6 +73,7 @@ def test_the_verdict_comes_first_with_its_figures(tmp_path: Path) -> None:
     assert "default spec 20.00 18.00" in text
     assert "winner, trial 2 60.00 55.00" in text
     assert "fresh seeds" not in text
+    assert "the test part was opened once, at the end" in text
 
 
 def test_fresh_seeds_interval_and_optimism_are_told(tmp_path: Path) -> None:
@@ -84,14 +85,14 @@ def test_fresh_seeds_interval_and_optimism_are_told(tmp_path: Path) -> None:
     side = {"val": 1.0, "test": 2.0, "fresh_val": fresh(50, 54), "fresh_test": fresh(51)}
     verdict = {
         "statement": "Yes.", "default": side, "winner": {"trial": "2", **side}, "interval": (1.0, 9.0),
-        "probability_better": 0.98, "optimism": 5.0,
+        "probability_better": 0.9996, "optimism": 5.0,
     }  # fmt: skip
     material.summary["verdict"].clear()  # type: ignore[attr-defined]
     material.summary["verdict"].update(verdict)
     text = words(page.render_report(material))
     assert "52.00 ± 2.00 (50.00, 54.00)" in text
     assert "between +1.00 and +9.00 AP11 with 90 % confidence" in text
-    assert "with a probability of 98%" in text
+    assert "with a probability of more than 99%" in text
     assert "looked +5.00 AP11 better on the frames that chose it" in text
 
 
