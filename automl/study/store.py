@@ -144,7 +144,7 @@ class StudyFolder:
 
 
 def _constraints(found: Mapping[str, Any]) -> tuple[Constraint, ...]:
-    return tuple(Constraint(**fields) for fields in found["constraints"])
+    return tuple(Constraint(**fields) for fields in found.get("constraints", ()))
 
 
 def new_folder(results_dir: Path, kind: str, name: str | None = None) -> StudyFolder:
