@@ -100,7 +100,9 @@ class StudyFolder:
                 space=found["space"],
                 tags=found["tags"],
                 is_search=found["is_search"],
-                objectives=tuple(Metric(o["name"], Direction(o["direction"])) for o in found["objectives"]),
+                objectives=tuple(
+                    Metric(o["name"], Direction(o["direction"])) for o in found.get("objectives", ())
+                ),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StudyError(f"cannot be read: {error}", where=str(path)) from error
