@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 from automl.planning import SearchPlan
 from automl.ports import Pacer, Strategy
 from automl.search.brackets import Hyperband
 from automl.search.fixed import DefaultOnly
+from automl.search.llm import ChatModel, LlmSearcher, LlmTask, Manner, OnFailure
 from automl.search.paced import FullLength, PacedSearch
+from automl.search.pareto import ParetoSearch
 from automl.search.proposing import Proposer, SpaceSearcher
 from automl.search.random_draws import Grid, RandomDraws
 from automl.search.rungs import Judge, SuccessiveHalving
+from automl.search.warm_start import WarmSearcher
 from automl.study.state import DEFAULT_TRIAL
+from automl.types import Direction, Metric
 
-__all__ = ["STRATEGIES", "make_strategy"]
+__all__ = ["STRATEGIES", "Adviser", "make_strategy"]
 
 # Imports stand where they are needed: a plain action needs neither SciPy nor Optuna.
 # ruff: noqa: PLC0415
@@ -23,14 +29,55 @@ _SPARED = frozenset({DEFAULT_TRIAL})
 _MOST_DIMENSIONS, _MOST_TRIALS = 24, 200
 _PRIOR_SHARE, _BOHB_RANDOM_SHARE = 0.2, 1 / 3
 _LEAST_MEMBERS, _MOST_MEMBERS = 4, 10
+_LEAST_EPOCHS_TO_PAUSE = 5
+_BLIND_TO_GOALS = frozenset({"random", "grid"})
+_MIXTURE = Metric("mixture of the objectives", Direction.MAXIMIZE)
 
 
-def make_strategy(search: SearchPlan | None) -> Strategy:
-    """The algorithm of a search as a strategy; a plain training, which has none, trains the default spec."""
-    return DefaultOnly() if search is None else STRATEGIES[search.algorithm.name](search)
+@dataclass(frozen=True)
+class Adviser:
+    """A language model's part in a search.
+
+    Attributes:
+        chat: the model.
+        on_failure: what happens when it has no answer.
+    """
+
+    chat: ChatModel
+    on_failure: OnFailure
 
 
-def _auto(search: SearchPlan) -> Strategy:
+def make_strategy(search: SearchPlan | None, adviser: Adviser | None = None) -> Strategy:
+    """The algorithm of a search as a strategy; a plain training, which has none, trains the default spec.
+
+    Args:
+        search: what the strategy depends on.
+        adviser: the language model of an algorithm that asks one; without it the searcher behind the model
+            proposes, as it does when a study is retraced.
+    """
+    if search is None:
+        return DefaultOnly()
+    name = search.algorithm.name
+    strategy = _guided(search, adviser) if name in set(Manner) else STRATEGIES[name](search)
+    past = search.past
+    if past is not None and isinstance(strategy, PacedSearch):
+        strategy = strategy.wrap(lambda searcher: WarmSearcher(searcher, past, search.metric))
+    if len(search.objectives) > 1 and name not in _BLIND_TO_GOALS:
+        make_searcher = partial(_tree_parzen, replace(search, metric=_MIXTURE), _PRIOR_SHARE)
+        strategy = ParetoSearch(strategy, make_searcher, search.objectives, seed=search.seed)
+    return strategy
+
+
+def _guided(search: SearchPlan, adviser: Adviser | None) -> PacedSearch:
+    """A language model in front of what ``auto`` would take."""
+    behind = _auto(search) if search.budget.max_epochs >= _LEAST_EPOCHS_TO_PAUSE else _bayesian(search)
+    chat, on_failure = (adviser.chat, adviser.on_failure) if adviser else (None, OnFailure.AUTO)
+    manner = Manner(search.algorithm.name)
+    task = LlmTask(search.space, search.metric, search.budget, manner, on_failure)
+    return behind.wrap(lambda searcher: LlmSearcher(searcher, chat, task))
+
+
+def _auto(search: SearchPlan) -> PacedSearch:
     """Freeze-thaw Bayesian optimisation (Swersky et al., 2014) at the rungs of successive halving."""
     from automl.search.bayesian import ExpectedImprovement
     from automl.search.curve_model import CurveJudge, CurveModel
@@ -40,7 +87,7 @@ def _auto(search: SearchPlan) -> Strategy:
     return PacedSearch(searcher, _rungs(search, CurveJudge(model, searcher.history)))
 
 
-def _bayesian(search: SearchPlan) -> Strategy:
+def _bayesian(search: SearchPlan) -> PacedSearch:
     is_small = len(search.space) <= _MOST_DIMENSIONS and search.budget.trials <= _MOST_TRIALS
     if not is_small:
         return PacedSearch(_tree_parzen(search, _PRIOR_SHARE), FullLength())

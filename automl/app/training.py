@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from automl.app.adviser import make_adviser
 from automl.app.elsewhere import fetch_first, uploaders
 from automl.app.final_check import make_final_check
 from automl.app.outcome import Outcome, error_of, resume_command
@@ -46,7 +47,7 @@ def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequ
     sheet = folder.read_sheet()
     reporters = (ReportWriter(folder),) if sheet.is_search else ()
     ports = Ports(
-        strategy=make_strategy(plan.search),
+        strategy=make_strategy(plan.search, make_adviser(plan, folder)),
         scheduler=_make_scheduler(plan),
         trackers=(*watchers, *reporters, make_tracker(plan), *uploaders(folder)),
         final_check=make_final_check(plan, folder),

@@ -14,7 +14,7 @@ import typer
 from automl.cli.studies import find_results
 from automl.errors import Fault, UsageError
 from automl.request import RunRequest, parse_duration, parse_size
-from automl.search.catalogue import ALGORITHMS
+from automl.search.catalogue import ALGORITHMS, GUIDED_ALGORITHMS
 
 __all__ = ["RUN_OPTIONS", "build_request", "takes_part_of_request", "takes_request"]
 
@@ -58,7 +58,9 @@ def _switch(name: str, text: str, panel: str) -> Any:
 
 def _algorithms() -> str:
     """A line for each algorithm: what it is, and when to take it."""
-    return "\n\n".join(f"{name}: {entry.summary}." for name, entry in ALGORITHMS.items())
+    return "\n\n".join(
+        f"{name}: {entry.summary}." for name, entry in {**ALGORITHMS, **GUIDED_ALGORITHMS}.items()
+    )
 
 
 # Argument name -> option. Names equal the fields of RunRequest except where `build_request` translates.

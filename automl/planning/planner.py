@@ -5,16 +5,18 @@ The one process it starts is the model's own check of the resolved spec.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from automl.errors import UsageError
+from automl.errors import Fault, UsageError
 from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_inputs
 from automl.planning.finals import add_finals, finals_warnings
 from automl.planning.forecast import forecast_study
 from automl.planning.goals import parse_constraints, parse_objectives
 from automl.planning.inputs import ActionFiles, foreign_blocks, plan_space, read_files, user_layers
+from automl.planning.llm import is_guided, plan_llm
 from automl.planning.machine import look_at_machine
 from automl.planning.parents import Parent, bind_parent, inherited_layer
 from automl.planning.plan import Plan
@@ -43,11 +45,6 @@ from automl.types import Budget, Direction, Metric, Spec
 
 __all__ = ["make_plan", "resolve_space"]
 
-_NOT_YET = {
-    "objectives": "--objective",
-    "warm_start": "--warm-start",
-}
-
 
 def make_plan(request: RunRequest) -> Plan:
     """Decide everything about a run.
@@ -55,7 +52,7 @@ def make_plan(request: RunRequest) -> Plan:
     Raises:
         AutomlError: whatever makes the run impossible, with file, key and remedy; exit codes 2 and 3.
     """
-    _refuse_unavailable(request)
+    _refuse_combinations(request)
     check_store(request.tracking_uri or local_tracking_uri(request.results_dir))
     skill = load_skill(request.model, request.skill_dir)
     action = skill.action(request.action)
@@ -86,10 +83,16 @@ def resolve_space(request: RunRequest) -> SearchSpace:
     return plan_space(request, skill, action, schema=files.schema, spec=layered.values)
 
 
-def _refuse_unavailable(request: RunRequest) -> None:
-    for name, flag in _NOT_YET.items():
-        if getattr(request, name):
-            raise UsageError(f"{flag} is not available yet", where=flag, hint="leave it out")
+def _refuse_combinations(request: RunRequest) -> None:
+    faults = []
+    if request.warm_start and request.algorithm == "pbt":
+        message = "pbt hands on weights and learns nothing from an earlier study"
+        faults.append(Fault(message, "--warm-start", "take another --algorithm"))
+    if len(request.objectives) > 1 and is_guided(request.algorithm):
+        message = f"{request.algorithm} asks a language model about one objective"
+        faults.append(Fault(message, "--objective", "take another --algorithm, or one objective"))
+    if faults:
+        raise UsageError(faults)
 
 
 class _Planner:
@@ -220,6 +223,8 @@ class _Planner:
     def algorithm(self, budget: Budget, space: SearchSpace, concurrent: int) -> AlgorithmChoice:
         if not self.policy.runnable:
             return AlgorithmChoice("none", "a plain action searches nothing")
+        if is_guided(self.request.algorithm):
+            self.warnings += plan_llm(self.request, os.environ).warnings
         return choose_algorithm(self.request.algorithm, budget, space=space, concurrent=concurrent)
 
     def past(self, space: SearchSpace, metric: Metric | None, budget: Budget) -> Past | None:

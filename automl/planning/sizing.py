@@ -10,7 +10,7 @@ from automl.errors import EnvironmentUnusableError, UsageError
 from automl.planning.machine import Machine
 from automl.request import RunRequest
 from automl.schema.names import suggest
-from automl.search.catalogue import ALGORITHMS
+from automl.search.catalogue import ALGORITHMS, GUIDED_ALGORITHMS
 from automl.search.encoding import Encoding
 from automl.search.rungs import rung_epochs
 from automl.skills import Hardware
@@ -26,8 +26,8 @@ __all__ = [
     "size_resources",
 ]
 
-AVAILABLE_ALGORITHMS = tuple(sorted(ALGORITHMS.keys() - {"auto"}))
-_LATER_ALGORITHMS = ("llm", "hybrid", "autoresearch")
+_KNOWN = {**ALGORITHMS, **GUIDED_ALGORITHMS}
+AVAILABLE_ALGORITHMS = tuple(sorted(_KNOWN.keys() - {"auto"}))
 _DEFAULT_TRIALS = 20
 _MOST_TRIALS = 1000
 # Epochs 1 and 2 do not tell a good configuration from a bad one; a stop after the third of five saves two
@@ -47,7 +47,7 @@ class AlgorithmChoice:
     @property
     def stops_early(self) -> bool:
         """Whether trials end or pause before their last epoch."""
-        return self.name in ALGORITHMS and ALGORITHMS[self.name].pauses
+        return self.name in _KNOWN and _KNOWN[self.name].pauses
 
 
 def size_budget(request: RunRequest, epochs: int) -> Budget:
@@ -88,13 +88,11 @@ def choose_algorithm(
         concurrent: trials side by side.
 
     Raises:
-        UsageError: there is no such algorithm, or it is not available yet.
+        UsageError: there is no such algorithm.
     """
     if name in AVAILABLE_ALGORITHMS:
         return AlgorithmChoice(name, "asked for")
     choices = ", ".join(("auto", *AVAILABLE_ALGORITHMS))
-    if name in _LATER_ALGORITHMS:
-        raise UsageError(f"{name} is not available yet", where="--algorithm", hint=f"available: {choices}")
     if name != "auto":
         hint = suggest(name, AVAILABLE_ALGORITHMS) or f"available: {choices}"
         raise UsageError(f"there is no algorithm {name!r}", where="--algorithm", hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["ALGORITHMS", "Algorithm"]
+__all__ = ["ALGORITHMS", "GUIDED_ALGORITHMS", "Algorithm"]
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,12 @@ ALGORITHMS: Mapping[str, Algorithm] = {
     "random": Algorithm("draws around the default and everywhere; a yardstick", False),
     "grid": Algorithm("every combination of a few values; one or two parameters", False),
 }
+
+GUIDED_ALGORITHMS: Mapping[str, Algorithm] = {
+    "llm": Algorithm("a language model proposes every trial and says why; knowledge from outside", True),
+    "hybrid": Algorithm(
+        "a language model and auto take turns; knowledge from outside, with a safety net", True
+    ),
+    "autoresearch": Algorithm("as llm, with a notebook of findings and hypotheses; to read afterwards", True),
+}
+"""Those that ask a language model at an endpoint of the user's."""

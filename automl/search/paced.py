@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from automl.ports import Decision, Pacer, Promotion, Proposal, Searcher, Wait
 from automl.types import Report, TrialId, TrialRecord
 
@@ -19,6 +21,10 @@ class PacedSearch:
     def __init__(self, searcher: Searcher, pacer: Pacer) -> None:
         self._searcher = searcher
         self._pacer = pacer
+
+    def wrap(self, make: Callable[[Searcher], Searcher]) -> PacedSearch:
+        """The same with another searcher around its own."""
+        return PacedSearch(make(self._searcher), self._pacer)
 
     def propose(self, trial: TrialId, *, is_full: bool) -> Proposal | Promotion | Wait | None:
         """The next thing to start; None when there is nothing more."""

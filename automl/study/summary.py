@@ -78,6 +78,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
         "role": record.role.value,
         "seed": record.seed,
         "reason": record.reason,
+        "source": record.source,
         "state": record.state.value,
         "cause": record.cause.value,
         "value": record.value,

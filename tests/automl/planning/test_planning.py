@@ -13,7 +13,7 @@ from automl.planning import Plan, make_plan, resolve_space, sizing
 from automl.planning.machine import Machine, look_at_machine
 from automl.request import RunRequest
 from automl.space import Parameter, ParameterKind, SearchSpace
-from automl.types import Budget, Direction, Metric
+from automl.types import Budget, Constraint, Direction, Metric
 
 
 @pytest.fixture(autouse=True)
@@ -298,13 +298,18 @@ def test_what_was_asked_for_is_taken() -> None:
 
 
 def test_algorithms_that_are_not_there_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        UsageError, match="llm is not available yet\n  -> available: auto, asha, bayesian, bfbo, bohb, dehb"
-    ):
-        plan(tmp_path, algorithm="llm")
     with pytest.raises(UsageError, match="there is no algorithm 'bayes'"):
         plan(tmp_path, algorithm="bayes")
-    with pytest.raises(UsageError, match="--warm-start is not available yet"):
+    with pytest.raises(UsageError, match=r"there is no algorithm 'x'\n.*available: auto, .*hybrid, .*llm"):
+        plan(tmp_path, algorithm="x")
+
+
+def test_objectives_and_earlier_studies_belong_to_the_plan(tmp_path: Path) -> None:
+    made = plan(tmp_path, objectives=("score:minimize", "size:minimize"), constraints=("size<=4",))
+    limit = Constraint("size", is_upper=True, bound=4.0)
+    assert made.metric == Metric("score", Direction.MINIMIZE, (limit,))
+    assert [objective["name"] for objective in made.to_json()["objectives"]] == ["score", "size"]
+    with pytest.raises(UsageError, match="there is no study 's1'"):
         plan(tmp_path, warm_start="s1")
 
 
