@@ -30,6 +30,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         print(f"{summary['state']}; about {left_s / 60:.0f} min to go")
     else:
         print(summary["state"])
+    if pareto := summary.get("pareto"):
+        _print_front(pareto)
     print(f"\nresults    {summary['results_dir']}")
     if best := summary["best"]:
         print(f"best       {best['spec']}\n           {best['checkpoint'] or 'no checkpoint'}")
@@ -87,6 +89,15 @@ def _changes(trial: Mapping[str, Any], defaults: Mapping[str, Any], names: Mappi
         if name not in defaults or defaults[name] != value
     }
     return ", ".join(f"{names[name]}={value_text(value)}" for name, value in changed.items())
+
+
+def _print_front(pareto: Mapping[str, Any]) -> None:
+    """Trials that no other beats in all objectives."""
+    print()
+    names = [objective["name"] for objective in pareto["objectives"]]
+    rows = [[one["trial"], *(f"{one['values'][name]:.2f}" for name in names)] for one in pareto["front"]]
+    print_table(("front: trial", *names), rows)
+    print(f"hypervolume {pareto['hypervolume']:.4g}, from the worst value of each objective")
 
 
 def _print_verdict(metric: str, verdict: Mapping[str, Any]) -> None:

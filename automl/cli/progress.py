@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TextIO
 
 from automl.report.wording import ENDINGS, count, duration, shorten, value_text
-from automl.types import Report, StudySheet, TrialId, TrialRecord, TrialState
+from automl.types import Report, Role, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["ConsoleProgress"]
 
@@ -41,11 +41,9 @@ class ConsoleProgress:
 
     def trial_started(self, record: TrialRecord) -> None:
         """Say which parameters are tried."""
-        names = shorten(record.params)
-        params = ", ".join(f"{names[name]}={value_text(value)}" for name, value in record.params.items())
         self._first_started = self._first_started or time.monotonic()
         if self._sheet.is_search:
-            self._say(f"trial {record.id} started: {'default spec' if record.id == '0' else params}")
+            self._say(f"trial {record.id} started: {_describe(record)}")
 
     def trial_reported(self, trial: TrialId, report: Report) -> None:
         """Say how an epoch went; numbers of no epoch are left to the caller."""
@@ -117,3 +115,13 @@ class ConsoleProgress:
 
     def _say(self, text: str) -> None:
         print(f"{datetime.now().astimezone():%H:%M:%S} {text}", file=self._stream, flush=True)
+
+
+def _describe(record: TrialRecord) -> str:
+    """What a trial tries; a repeat says whom it repeats."""
+    if record.id == "0":
+        return "default spec"
+    if record.role is Role.CONFIRM:
+        return record.reason
+    names = shorten(record.params)
+    return ", ".join(f"{names[name]}={value_text(value)}" for name, value in record.params.items())

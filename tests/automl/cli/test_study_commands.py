@@ -87,6 +87,25 @@ def test_finals_are_shown_beside_the_search_and_do_not_rank_in_it(
     assert "optimism gap of the winner (validation less test): +4.00 AP11" in lines
 
 
+def test_repeat_says_whom_it_repeats(tmp_path: Path) -> None:
+    lines = StringIO()
+    study = ScriptedStudy(tmp_path, [10.0], [50.0], seeds=1, finalists=1)
+    study.run(trackers=[ConsoleProgress(lines)])
+    assert "trial 3 started: trial 1 again, on seed 1 of 1" in lines.getvalue()
+
+
+def test_front_is_shown_beneath_the_ranking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = ScriptedStudy(tmp_path, [10.0], [50.0])
+    study.run()
+    both = [{"name": "AP11", "direction": "maximize"}, {"name": "latency_ms", "direction": "minimize"}]
+    front = [{"trial": "1", "values": {"AP11": 50.0, "latency_ms": 31.5}}]
+    pareto = {"objectives": both, "front": front, "hypervolume": 120.0}
+    print_summary({**read_summary(study.folder), "pareto": pareto})
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "1 50.00 31.50" in lines
+    assert "hypervolume 120, from the worst value of each objective" in lines
+
+
 def test_best_shows_spec_and_checkpoint(
     study: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
