@@ -293,7 +293,8 @@ def _cluster(resources: Resources) -> Iterator[None]:
             raise EnvironmentUnusableError(
                 f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
                 where=resources.ray_address or "this machine",
-                hint="check --ray-address, or leave it out to start Ray on this machine",
+                hint="check --ray-address, or leave it out to start Ray on this machine; a cluster that asks "
+                "for a token needs RAY_AUTH_MODE=token and the token in the environment",
             ) from error
         yield
     finally:

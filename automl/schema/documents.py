@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ import yaml
 from automl.errors import AutomlError, SchemaError, SpecError
 
 __all__ = ["dump_yaml", "parse_value", "plain", "read_json_mapping", "read_text", "read_yaml_mapping"]
+
+
+_DEEPEST = 100
+_MOST_VALUES = 1_000_000
 
 
 class _Loader(yaml.CSafeLoader):
@@ -45,9 +50,20 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, list(_first))
 
 
+def _bounded_int(text: str) -> int:
+    """A whole number that a float can hold too; longer ones are no setting of anything.
+
+    Raises:
+        ValueError: it has hundreds of digits.
+    """
+    number = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if abs(number) > sys.float_info.max:
+        raise ValueError(f"the number {text[:20]}... has too many digits")
+    return number
+
+
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = loader.construct_scalar(node)
-    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    return _bounded_int(loader.construct_scalar(node))
 
 
 def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
@@ -56,6 +72,43 @@ def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
+
+
+def _load(text: str) -> Any:
+    """The one value in a text, once it is known that it is not far larger or deeper than it looks."""
+    _check_extent(text)
+    return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader with other scalars
+
+
+def _check_extent(text: str) -> None:
+    """Refuse aliases that multiply, and nesting that would overflow the stack of the C loader.
+
+    Raises:
+        yaml.YAMLError: too deep, too many values once aliases are followed, or an alias inside itself.
+    """
+    sizes: dict[str, int] = {}
+    open_: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(text, _Loader):
+        anchor, size = getattr(event, "anchor", None), 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append((anchor, size))
+            if len(open_) > _DEEPEST:
+                raise yaml.YAMLError(f"is nested deeper than {_DEEPEST} levels")
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == other for other, _ in open_):
+                raise yaml.YAMLError(f"the alias {anchor!r} stands inside what it names")
+            anchor, size = None, sizes.get(anchor or "", 1)
+        elif not isinstance(event, yaml.ScalarEvent):
+            continue
+        if anchor is not None:
+            sizes[anchor] = size
+        outer, known = open_[-1]
+        open_[-1] = (outer, known + size)
+        if known + size > _MOST_VALUES:
+            raise yaml.YAMLError(f"holds more than {_MOST_VALUES} values once its aliases are followed")
 
 
 def read_text(path: Path, error: type[AutomlError]) -> str:
@@ -78,7 +131,7 @@ def read_yaml_mapping(path: Path, error: type[AutomlError] = SpecError) -> dict[
         AutomlError: of the given type, with line and column, when the file is not YAML or not a mapping.
     """
     try:
-        value = yaml.load(read_text(path, error), _Loader)  # noqa: S506  # a SafeLoader with other scalars
+        value = _load(read_text(path, error))
     except yaml.MarkedYAMLError as cause:
         mark = cause.problem_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -99,11 +152,12 @@ def read_json_mapping(path: Path, error: type[AutomlError] = SchemaError) -> dic
         AutomlError: of the given type, with line and column, when the file is not JSON or not an object.
     """
     try:
-        value = json.loads(read_text(path, error))
+        value = json.loads(read_text(path, error), parse_int=_bounded_int)
     except json.JSONDecodeError as cause:
         raise error(f"is not JSON: {cause.msg}", where=f"{path}:{cause.lineno}:{cause.colno}") from cause
-    except RecursionError as cause:
-        raise error("is nested too deeply", where=str(path)) from cause
+    except (RecursionError, ValueError) as cause:
+        reason = "is nested too deeply" if isinstance(cause, RecursionError) else f"is not JSON: {cause}"
+        raise error(reason, where=str(path)) from cause
     if not isinstance(value, dict):
         raise error(f"holds a {type(value).__name__}, not an object", where=str(path))
     return value
@@ -112,8 +166,8 @@ def read_json_mapping(path: Path, error: type[AutomlError] = SchemaError) -> dic
 def parse_value(text: str) -> Any:
     """One value as written behind ``key=`` on a command line; text that is not YAML stays text."""
     try:
-        return yaml.load(text, _Loader)  # noqa: S506
-    except yaml.YAMLError:
+        return _load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
 
 

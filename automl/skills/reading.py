@@ -134,7 +134,7 @@ class _Reader:
         if not entry:
             return None
         name, direction = entry.get("name"), entry.get("direction", "maximize")
-        if not isinstance(name, str) or direction not in set(Direction):
+        if not isinstance(name, str) or direction not in list(Direction):
             self.fault("metric", f"{entry!r} is not a metric", "write {name: AP11, direction: maximize}")
             return None
         return Metric(name, Direction(direction))

@@ -285,13 +285,13 @@ def _decode(path: Path, line: bytes, expected: str) -> tuple[float, Event]:
         kind, data, moment = _KINDS[entry["kind"]], entry["data"], float(entry["time"])
         previous = entry["previous"]
         event: Event = kind(**_typed(data))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise StudyError(
             f"damaged event {line[:120].decode('utf-8', 'replace')!r}: {error}", where=str(path)
         ) from error
     if previous != expected:
         raise StudyError(
-            f"the event {line[:120].decode('utf-8', 'replace')!r} follows {previous[:12]}, "
+            f"the event {line[:120].decode('utf-8', 'replace')!r} follows {str(previous)[:12]}, "
             f"but the line before it is {expected[:12]}: lines were changed, lost or added",
             where=str(path),
         )

@@ -104,7 +104,7 @@ class StudyFolder:
                     Metric(o["name"], Direction(o["direction"])) for o in found.get("objectives", ())
                 ),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StudyError(f"cannot be read: {error}", where=str(path)) from error
 
     def read_tracking(self) -> Mapping[str, str] | None:
@@ -120,7 +120,7 @@ class StudyFolder:
             return TrackingStore(
                 found["tracking_uri"], found["experiment"], Path(artifacts) if artifacts else None
             )
-        except KeyError:
+        except (KeyError, TypeError):
             return None
 
     def write_tracking(self, store: TrackingStore, **ids: str) -> None:

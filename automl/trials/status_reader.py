@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +91,7 @@ class StatusReader:
     def _parse(self, line: bytes) -> StatusLine:
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._error(line, f"not JSON ({error})") from error
         if not isinstance(found, dict):
             raise self._error(line, "not a JSON object")
@@ -115,10 +115,13 @@ class StatusReader:
         for name, value in kpi.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise self._error(line, f"kpi {name} is {value!r}, a number was expected")
-        return {
-            name: float(value) for name, value in kpi.items() if value is not None and math.isfinite(value)
-        }
+        return {name: float(value) for name, value in kpi.items() if value is not None and _is_finite(value)}
 
     def _error(self, line: bytes, what: str) -> StatusError:
         shown = line[:200].decode("utf-8", "replace").strip()
         return StatusError(f"{what} in the line {shown!r}", where=str(self._path))
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a number can be a measurement; one that no float can hold is none."""
+    return abs(value) <= sys.float_info.max

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+import secrets
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))  # of this run's own cluster
 
 from tests.faults.rounds import Outcome, plan_rounds, run_round
 from tests.faults.setting import set_stage

@@ -102,10 +102,16 @@ def run_round(stage: Stage, wanted: Round) -> Outcome:
                 controllers = _play(study, wanted, server)
                 _check(study, wanted, stage.expected.get(study.seed))
             except AssertionError as error:
-                problem = str(error).partition("\n")[0] or "assertion"
+                problem = f"{str(error).partition(chr(10))[0] or 'assertion'} [{_last_words(root)}]"
         if not problem:
             shutil.rmtree(root / "results", ignore_errors=True)
     return Outcome(wanted, controllers, time.monotonic() - started, problem)
+
+
+def _last_words(root: Path) -> str:
+    log = root / "controller.log"
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
+    return lines[-1][:200] if lines else "silent"
 
 
 def _prepare(stage: Stage, wanted: Round, root: Path) -> FaultyStudy:

@@ -64,12 +64,13 @@ def _cluster() -> Iterator[str]:
     """A Ray cluster on loopback that outlives its controllers, as clusters do."""
     home = Path(f"/tmp/automl-faults-ray-{os.getpid()}")  # noqa: S108 - sockets need short names
     code = (
-        "import threading\n"
+        "import sys, threading\n"
         "from automl.adapters.ray_tune import _stay_on_loopback, ray\n"
         "_stay_on_loopback()\n"
         f"ray.init(address='local', num_cpus=4, include_dashboard=False, _temp_dir={str(home)!r},\n"
         "         object_store_memory=100 * 2**20, log_to_driver=False)\n"
         "print(ray.get_runtime_context().gcs_address, flush=True)\n"
+        "import signal; signal.signal(signal.SIGINT, lambda *_: sys.exit())\n"
         "threading.Event().wait()\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)

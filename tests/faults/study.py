@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.adapters.ray_tune import RayScheduler
+from automl.adapters.ray_tune import _stay_on_loopback as stay_on_loopback
 from automl.adapters.sequential import SequentialScheduler
 from automl.app import resume, run, sync, training
 from automl.errors import AutomlError
@@ -38,7 +39,11 @@ class Controller:
     def __init__(self, work: Callable[[], int], log: Path) -> None:
         self.pid = os.fork()
         if self.pid == 0:
-            os._exit(_as_process(work, log))
+            code = 130
+            try:
+                code = _as_process(work, log)
+            finally:
+                os._exit(code)  # whatever comes: a fork must never run what the suite clears away at its end
 
     def poll(self) -> int | None:
         """Exit code, negative for a signal; None while it runs."""
@@ -136,6 +141,8 @@ class FaultyStudy:
 
     def _work(self, start: Callable[[], int]) -> int:
         self.prelude()
+        if self.ray_address:
+            stay_on_loopback()
         resources = Resources(max_concurrent=self.side_by_side, ray_address=self.ray_address)
         training._make_scheduler = lambda _: (
             RayScheduler(resources) if self.side_by_side > 1 else SequentialScheduler()

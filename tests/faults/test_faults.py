@@ -30,4 +30,4 @@ def test_rounds_are_the_same_for_the_same_seed() -> None:
 def test_table_that_differs_is_a_problem(stage: Stage, tmp_path: Path) -> None:
     forged = Stage(tmp_path, stage.skill, stage.store, {0: []})
     outcome = run_round(forged, Round(0, "controller killed", is_parallel=False, strikes=1))
-    assert outcome.problem == "the final table is another"
+    assert outcome.problem.startswith("the final table is another")
