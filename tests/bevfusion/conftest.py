@@ -1,3 +1,5 @@
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,11 @@ def tiny_spec(street: Path, results_dir: Path, *overrides: str) -> ExperimentSpe
     results_dir.mkdir(parents=True, exist_ok=True)
     (results_dir / "spec.yaml").write_text(yaml.safe_dump(layers))
     return load_spec(results_dir / "spec.yaml", overrides)
+
+
+@pytest.fixture(autouse=True)
+def no_scope_left_behind() -> Iterator[None]:
+    """A runner makes mmdet3d's scope the default of its whole process; the next test shall not know."""
+    yield
+    if registry := sys.modules.get("mmengine.registry"):
+        registry.DefaultScope._instance_dict.clear()
