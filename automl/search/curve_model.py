@@ -29,6 +29,8 @@ _MOST_BELIEVED = 80
 _REFIT_AFTER = 0.15
 """Scales are fitted again when the number of tellings has grown by this share."""
 _BELIEF_WEIGHT = 2.0
+_LEAST_CLARITY = 0.88
+"""Curves that settle show 0.95 and more at the first rung; where first epochs say nothing, 0.4 to 0.85."""
 _FEASIBLE, _INFEASIBLE = 0.5, -1.5
 
 
@@ -88,6 +90,8 @@ class CurveModel:
         self._feasibility_scales: Array | None = None
         self._positions: dict[TrialId, Array] = {}
         self._cached: tuple[int, Outlook | None] = (-1, None)
+        self.blurred: set[int] = set()
+        """Epochs that were once found to say too little of the last one; they stay so."""
 
     def learn(self, history: History) -> None:
         """Take in that a trial was told."""
@@ -100,12 +104,23 @@ class CurveModel:
             self._scales = fit_process(points, values, self.encoding.groups)
             if history.bad():
                 self._feasibility_scales = fit_process(*self._labels(history), self.encoding.groups)
+        self.blurred |= {epoch for epoch in self._epochs if self._clarity(epoch) < _LEAST_CLARITY}
         self._cached = (-1, None)
 
     def one_thread(self) -> AbstractContextManager[object]:
         """Linear algebra on one thread."""
         limited: AbstractContextManager[object] = self._threads.limit(limits=1)
         return limited
+
+    def _clarity(self, epoch: int) -> float:
+        """Share of what an epoch shows that is the final value's, 0 to 1.
+
+        What similar configurations have in common early on does not blur it, for that can be learned.
+        """
+        assert self._scales is not None
+        final, _, own, noise, blur = np.exp(2 * self._scales[-5:])
+        shortfall = _shortfall(np.array([epoch]), self._max_epochs)
+        return float(final / (final + (own + blur) * np.sum(shortfall**2) + noise))
 
     def look(self, history: History) -> Outlook | None:
         """The model of a history; None before there is enough to fit one."""
@@ -185,6 +200,10 @@ class CurveJudge:
             return standing
         means = {seen.trial: float(mean) for seen, mean in zip(outlook.trials, outlook.means, strict=True)}
         return {trial: means.get(trial, -math.inf) for trial in standing}
+
+    def trusts(self, epoch: int) -> bool:
+        """Whether no fit so far has shown curves whose last value cannot be told from this epoch."""
+        return epoch not in self._model.blurred
 
 
 _RATES = np.array([0.03, 0.06, 0.1, 0.15, 0.22, 0.3, 0.42, 0.6])

@@ -21,6 +21,8 @@ from automl.types import Metric, Report, TrialId, TrialRecord
 __all__ = ["Judge", "SuccessiveHalving", "rung_epochs"]
 
 _FIRST_RUNG = 3
+_HEDGE = 3
+"""Every so many places go by what was reached at the rung, whatever a judge says: judges err too."""
 
 
 def rung_epochs(max_epochs: int, reduction: int = 3) -> tuple[int, ...]:
@@ -46,6 +48,9 @@ class Judge(Protocol):
             standing: best quality up to the rung, larger is better.
         """
 
+    def trusts(self, epoch: int) -> bool:
+        """Whether a rung at this epoch says enough of the last one to pause anybody there."""
+
 
 class SuccessiveHalving:
     """Lets one of ``reduction`` trials that come to a rung go on: the best of those that have not yet.
@@ -60,7 +65,7 @@ class SuccessiveHalving:
         reduction: one of so many goes on.
         spared: trials that are measured against but never paused; the default spec is one of them, so that
             the result of the study can be stated against it.
-        judge: ranks the trials of a rung by more than what they reached there.
+        judge: ranks the trials of a rung by more than what they reached there, for two places of three.
     """
 
     def __init__(
@@ -153,11 +158,15 @@ class SuccessiveHalving:
     def _ranked(self, epoch: int) -> list[TrialId]:
         """Trials of a rung, best first, the earlier arrival among equals."""
         rung = self._rungs[epoch]
-        marks = self._judge.judge(rung) if self._judge else rung
+        is_hedge = len(self._gone_on[epoch]) % _HEDGE == _HEDGE - 1
+        marks = rung if self._judge is None or is_hedge else self._judge.judge(rung)
         return sorted(rung, key=lambda trial: -marks[trial])
 
     def _goes_on(self, trial: TrialId, epoch: int) -> bool:
         """Whether a trial that just came to a rung is better than all that wait there, and has a place."""
+        if self._judge is not None and not self._judge.trusts(epoch):
+            self._gone_on[epoch].add(trial)
+            return True
         if self._places(epoch, is_full=False) < 1:
             return False
         waiting = {other for other, at in self._waits_at.items() if at == epoch} - self._gone_on[epoch]

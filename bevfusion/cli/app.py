@@ -90,7 +90,10 @@ _COMMANDS: tuple[tuple[Callable[..., int | None], tuple[str, str]], ...] = (
     ),
     (
         probe,
-        ("bevfusion probe -e spec.yaml", "bevfusion probe -e spec.yaml dataset.train_dataset.batch_size=8 --json"),
+        (
+            "bevfusion probe -e spec.yaml",
+            "bevfusion probe -e spec.yaml dataset.train_dataset.batch_size=8 --json",
+        ),
     ),
     (
         doctor,

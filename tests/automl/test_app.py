@@ -56,6 +56,7 @@ def test_study_beats_the_default_and_confirms_it_on_the_test_part(
     checked = yaml.safe_load((Path(document["results_dir"]) / "final_check" / "0" / "spec.yaml").read_text())
     assert checked["dataset"]["test_file"] == str(data / "test.txt")
     assert checked["evaluate"]["diagnose"] is True
+    assert (Path(document["results_dir"]) / "report.html").is_file()
 
 
 def test_without_a_test_part_the_verdict_says_so(tmp_path: Path, skill: Path, data: Path) -> None:

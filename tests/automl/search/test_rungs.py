@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pytest
 
@@ -32,6 +33,19 @@ def test_first_rung_stands_at_epoch_three_where_the_training_is_long_enough(
 
 def rungs(max_epochs: int = 27, spared: str = "", judge: Judge | None = None) -> SuccessiveHalving:
     return SuccessiveHalving(AP11, max_epochs, spared=frozenset(map(TrialId, spared)), judge=judge)
+
+
+@dataclass(frozen=True)
+class Backwards:
+    """Likes the worst best."""
+
+    trusted: bool = True
+
+    def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
+        return {trial: -value for trial, value in standing.items()}
+
+    def trusts(self, epoch: int) -> bool:
+        return self.trusted
 
 
 def report(pacer: SuccessiveHalving, trial: str, value: float | None, epoch: int = 3) -> bool:
@@ -100,10 +114,6 @@ def test_spared_trial_stands_at_the_rung_but_takes_no_place() -> None:
 
 
 def test_a_judge_ranks_instead_of_the_values() -> None:
-    class Backwards:
-        def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
-            return {trial: -value for trial, value in standing.items()}
-
     pacer = rungs(judge=Backwards())
     report_all(pacer, "a50 b30 c40")
     assert promoted(pacer) == "b"
@@ -142,13 +152,13 @@ def test_full_length_never_pauses() -> None:
 
 
 def test_the_best_of_all_goes_on_once_no_trial_will_come_whatever_a_judge_says() -> None:
-    class Backwards:
-        def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
-            return {trial: -value for trial, value in standing.items()}
-
     pacer = rungs(judge=Backwards())
     report_all(pacer, "a50 b30")
     pacer.on_queued(TrialRecord(TrialId("b"), {}))
     promotion = pacer.next_promotion(is_full=True)
     assert promotion is not None
     assert (promotion.trial, promotion.reason) == ("a", "best of all so far, and not at its end")
+
+
+def test_nobody_is_paused_at_a_rung_that_says_nothing() -> None:
+    assert report_all(rungs(judge=Backwards(trusted=False)), "a50 b30 c20") == "abc"

@@ -6,7 +6,7 @@ from automl.search.paced import FullLength, PacedSearch
 from automl.search.rungs import SuccessiveHalving
 from automl.simulation import ClusterShape, Landscape, TrialTimes, simulate
 from automl.space import Parameter, ParameterKind, SearchSpace
-from automl.types import Budget, Direction, Metric, Params, Report, Resources, TrialId, TrialRecord
+from automl.types import Budget, Direction, Metric, Report, Resources, TrialId, TrialRecord
 
 AP11 = Metric("AP11", Direction.MAXIMIZE)
 SPACE = SearchSpace(
