@@ -358,5 +358,6 @@ def test_studies_of_one_name_on_two_machines_keep_apart_on_a_server(results: Pat
     for sheet in (here, there):
         send_study(sheet, store)
     links = [StudyFolder(sheet.root).read_tracking() for sheet in (here, there)]
-    assert links[0] and links[1]
+    assert links[0]
+    assert links[1]
     assert links[0]["run_id"] != links[1]["run_id"]
