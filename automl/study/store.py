@@ -110,7 +110,8 @@ class StudyFolder:
     def read_tracking(self) -> Mapping[str, str] | None:
         """Tracking uri, experiment and run; None while nothing was tracked."""
         found = self._read_tracking()
-        return {name: found[name] for name in _TRACKING_IDS} if "run_id" in found else None
+        is_known = all(isinstance(found.get(name), str) for name in _TRACKING_IDS)
+        return {name: found[name] for name in _TRACKING_IDS} if is_known else None
 
     def read_tracking_store(self) -> TrackingStore | None:
         """The store that the study's runs go to, whether it was ever reached or not; None for no store."""

@@ -69,3 +69,12 @@ def test_damaged_sheet_is_named(tmp_path: Path, text: str) -> None:
 def test_start_of_a_process_tells_it_from_a_later_one() -> None:
     assert process_start(os.getpid()) == process_start(os.getpid()) != process_start(1)
     assert process_start(2**22 + 1) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"run_id": "a"}', '{"tracking_uri": 1, "experiment_id": 2, "run_id": 3}']
+)
+def test_damaged_link_to_the_tracker_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tracking.json").write_text(text)
+    folder = StudyFolder(tmp_path)
+    assert (folder.read_tracking(), folder.read_tracking_store()) == (None, None)
