@@ -144,7 +144,8 @@ class PopulationTraining:
             self._members, key=lambda member: -(member.quality if member.quality is not None else -math.inf)
         )
         places = int(_REPLACED * len(ranked))
-        losers = [m for m in ranked[len(ranked) - places :] if m.trial != DEFAULT_TRIAL]
+        replaceable = [member for member in ranked if member.trial != DEFAULT_TRIAL]
+        losers = replaceable[len(replaceable) - places :]
         rng = np.random.default_rng([self._seed, self._turn, int(ranked[0].trial)])
         for loser in losers:
             winner = ranked[int(rng.integers(max(1, places)))]
