@@ -7,13 +7,17 @@ Both runs do all of it: read, reduce, write, check. The files must come out equa
 
 The ratio of wall clocks needs two cores that nobody else uses. The ratio of processor times does not: it sets
 the time of one process against that of the parent, which is not shared, and half that of its children.
+Matrix products keep to one thread: one process is to mean one core.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported
+
 import argparse
 import contextlib
-import os
 import resource
 import tempfile
 import time
