@@ -25,11 +25,12 @@ from automl.ports import (
     Scheduler,
     Strategy,
     Tracker,
-    TrialFailedError,
     Wait,
 )
+from automl.study.conclusion import Conclusion, draw_conclusion
 from automl.study.disk import DiskWatch, raise_if_disk_failed
 from automl.study.duplicates import give_fresh_seed
+from automl.study.endings import Endings, diagnose
 from automl.study.events import (
     EpochReported,
     Event,
@@ -44,18 +45,17 @@ from automl.study.events import (
     read_events,
 )
 from automl.study.finals import next_repeat
-from automl.study.keeping import CheckpointKeeper, write_best, write_best_metrics
+from automl.study.keeping import CheckpointKeeper
 from automl.study.pace import Pace
+from automl.study.preparing import SpecMaker, prepare_trial
 from automl.study.spending import Spending
-from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
+from automl.study.state import Phase, StudyState
 from automl.study.store import StudyFolder, process_start
 from automl.study.summary import summarize
 from automl.study.telling import tell_strategy
-from automl.study.treatments import is_machines_fault, may_retry, needs_relief
-from automl.study.verdict import find_winner, list_to_check, make_verdict
-from automl.trials.folder import TrialFolder, copy_atomically
+from automl.study.treatments import is_machines_fault
 from automl.trials.leftovers import end_leftovers
-from automl.types import Cause, Report, Resources, Role, Spec, StudySheet, TrialId, TrialRecord, TrialState
+from automl.types import Cause, Report, Resources, Role, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["Ports", "StudyPlan", "run_study"]
 
@@ -70,7 +70,7 @@ class StudyPlan:
     Attributes:
         sheet: what identifies the study.
         resources: the shape of a trial.
-        make_spec: a trial and its folder to its whole spec; raises SpecError for a contradiction.
+        make_spec: makes the spec of a trial.
         make_job: starts the trainer of a prepared folder.
         relieve: spec keys to change so that a trial which ran out of memory fits; None where nothing helps.
         silence_s: how long a trainer may say nothing; None is learned from the trials.
@@ -78,7 +78,7 @@ class StudyPlan:
 
     sheet: StudySheet
     resources: Resources
-    make_spec: Callable[[TrialRecord, TrialFolder], Spec]
+    make_spec: SpecMaker
     make_job: JobFactory
     relieve: Callable[[TrialRecord], Mapping[str, Any] | None] = lambda _: None
     silence_s: float | None = None
@@ -141,6 +141,7 @@ class _Study:
             folder, plan.sheet.metric, finalists=max(1, plan.sheet.budget.finalists)
         )
         self._disk = DiskWatch(folder, plan.sheet.budget.disk_bytes)
+        self._endings = Endings(plan.sheet, plan.relieve)
         self._pace = Pace(plan.silence_s)
         self._spending = Spending(
             plan.sheet.budget,
@@ -213,26 +214,18 @@ class _Study:
     def on_end(self, trial: TrialId, failure: Exception | None) -> None:
         """The trial's process is gone."""
         self._running.discard(trial)
-        record, asked = self.state.records[trial], self._stopping.pop(trial, Cause.NONE)
-        cause, evidence = _diagnose(failure)
-        if asked is not Cause.NONE and is_machines_fault(cause):
-            cause = Cause.NONE  # it was to stop, and it did
-        elif is_machines_fault(cause) and not self._disk.has_room():
+        asked = self._stopping.pop(trial, Cause.NONE)
+        cause, evidence = diagnose(failure, asked)
+        if is_machines_fault(cause) and not self._disk.has_room():
             self._wait_for_room(trial)
             return
-        is_complete = cause is Cause.NONE and record.epochs >= self._plan.sheet.budget.max_epochs
-        if asked is Cause.USER and record.state is TrialState.QUEUED:
-            return
-        if (asked is Cause.USER and not is_complete) or (asked is Cause.RUNG and cause is Cause.NONE):
-            self._record(TrialPaused(trial, asked))
-        elif asked is Cause.NONE and (retry := self._retry(record, cause, evidence)) is not None:
-            self._queue(retry)
-        elif cause is not Cause.NONE:
-            self._end(trial, TrialState.FAILED, cause, evidence)
-        elif broken := self._find_broken(record, asked):
-            self._end(trial, TrialState.FAILED, Cause.INFEASIBLE, broken)
-        else:
-            self._end(trial, *self._outcome(record, asked, is_complete=is_complete), evidence)
+        match self._endings.follow(self.state.records[trial], asked, cause, evidence):
+            case TrialPaused() as pause:
+                self._record(pause)
+            case TrialQueued() as retry:
+                self._queue(retry)
+            case TrialEnded() as end:
+                self._end(end)
 
     def _wait_for_room(self, trial: TrialId) -> None:
         """A trial that a full disk ended failed by nobody's fault, and no other would fare better."""
@@ -261,45 +254,7 @@ class _Study:
     def conclude(self) -> None:
         """End what waits, name the winner, check it on the test part, and close the study."""
         self._end_waiting()
-        default, metric = self.state.records.get(DEFAULT_TRIAL), self._plan.sheet.metric
-        winner = find_winner(self.state)
-        if winner is None and default is not None and default.state is TrialState.SUCCEEDED:
-            winner = default  # a plain training that measured nothing still made a model
-        if winner is None:
-            self.finish(Phase.FAILED)
-            return
-        write_best(self._folder, metric, winner)
-        if not self._plan.sheet.is_search:
-            self.finish(Phase.FINISHED)
-            return
-        records = self.state.records.values()
-        check = self._ports.final_check
-        test = check(list_to_check(records, metric, winner)) if check else {}
-        write_best_metrics(self._folder, metric, winner, test.get(winner.id))
-        verdict = make_verdict(metric, records, winner, test)
-        self.finish(Phase.FINISHED, verdict, still_needed={DEFAULT_TRIAL, winner.id})
-
-    def finish(
-        self,
-        phase: Phase,
-        verdict: dict[str, object] | None = None,
-        *,
-        still_needed: set[TrialId] | None = None,
-    ) -> None:
-        """Record the last event, drop what nothing needs after it, and tell the trackers.
-
-        Args:
-            phase: how the study ends.
-            verdict: winner against default.
-            still_needed: final trials that keep their checkpoints; None is all that have them.
-        """
-        self._record(StudyEnded(phase.value, verdict))
-        if still_needed is not None:
-            self._checkpoints.keep_only(still_needed)
-        summary = summarize(self._folder, self.state)
-        kept = [record for record in self.state.records.values() if self._checkpoints.is_kept(record.id)]
-        for tracker in self._ports.trackers:
-            tracker.study_ended(summary, kept)
+        self._finish(draw_conclusion(self._folder, self._plan.sheet, self.state, self._ports.final_check))
 
     def abandon(self) -> None:
         """Close a study that was interrupted, as far as its disk allows."""
@@ -307,7 +262,17 @@ class _Study:
             self.interrupt()
             for trial in list(self.state.running):
                 self.on_end(trial, None)
-            self.finish(Phase.INTERRUPTED)
+            self._finish(Conclusion(Phase.INTERRUPTED))
+
+    def _finish(self, conclusion: Conclusion) -> None:
+        """Record the last event, drop what nothing needs after it, and tell the trackers."""
+        self._record(StudyEnded(conclusion.phase.value, conclusion.verdict))
+        if conclusion.still_needed is not None:
+            self._checkpoints.keep_only(set(conclusion.still_needed))
+        summary = summarize(self._folder, self.state)
+        kept = [record for record in self.state.records.values() if self._checkpoints.is_kept(record.id)]
+        for tracker in self._ports.trackers:
+            tracker.study_ended(summary, kept)
 
     def _pick_up(self, record: TrialRecord) -> None:
         """End a trial that had to stop when its controller went, queue one that may go on."""
@@ -360,25 +325,13 @@ class _Study:
         return [trial for trial in self._running if self.state.records[trial].role is Role.SEARCH]
 
     def _prepare(self, record: TrialRecord) -> Launch | None:
-        """The trial's folder, ready for its trainer; None when its spec cannot be made."""
-        folder = self._folder.trial(record.id)
+        """A launch of the trial; None when its spec cannot be made."""
         try:
-            if record.changes or not folder.spec.exists():
-                folder.write_spec(self._plan.make_spec(record, folder))
+            folder = prepare_trial(self._folder, record, self._plan.make_spec)
         except SpecError as error:
-            self._end(record.id, TrialState.FAILED, Cause.BAD_SPEC, str(error))
+            self._end(TrialEnded(record.id, TrialState.FAILED, Cause.BAD_SPEC, str(error)))
             return None
-        if record.origin and not folder.list_checkpoints():
-            self._lay_origin(record, folder)
-        folder.stop_request.unlink(missing_ok=True)
         return Launch(record.id, folder.root, record.epochs, patience=self._pace.patience())
-
-    def _lay_origin(self, record: TrialRecord, folder: TrialFolder) -> None:
-        """Copy the checkpoint that a trial begins with into its own folder."""
-        assert record.origin is not None
-        if source := self._folder.trial(record.origin.trial).find_checkpoint(record.origin.epoch):
-            folder.checkpoints.mkdir(exist_ok=True)
-            copy_atomically(source, folder.checkpoints / source.name)
 
     def _take_in(self, event: Event, at: float) -> None:
         """The one way of an event into state and strategy, whether it happens now or did long ago."""
@@ -399,18 +352,6 @@ class _Study:
     def _record(self, event: Event) -> None:
         self._take_in(event, self._log.append(event))
 
-    def _retry(self, record: TrialRecord, cause: Cause, evidence: str) -> TrialQueued | None:
-        """Another launch after one that failed; None where that is not worth it."""
-        if not may_retry(record, cause):
-            return None
-        if not needs_relief(cause):
-            return TrialQueued(record.id, f"tried again after {cause}", cause, evidence)
-        changes = self._plan.relieve(record)
-        if changes is None:
-            return None
-        shown = ", ".join(f"{key}={value}" for key, value in changes.items())
-        return TrialQueued(record.id, f"tried again with {shown} after {cause}", cause, evidence, changes)
-
     def _queue(self, event: TrialQueued) -> None:
         self._record(event)
         self._waiting.append(event.trial)
@@ -419,44 +360,18 @@ class _Study:
         for trial in self._running:
             self._stopping.setdefault(trial, cause)
 
-    def _find_broken(self, record: TrialRecord, asked: Cause) -> str:
-        """The constraints that keep a trial from winning; empty where none does."""
-        is_measured = any(report.value is not None for report in record.reports)
-        if asked is not Cause.INFEASIBLE and (record.value is not None or not is_measured):
-            return ""
-        return "; ".join(self.state.metric.find_broken(record.measures))
-
-    def _outcome(self, record: TrialRecord, asked: Cause, *, is_complete: bool) -> tuple[TrialState, Cause]:
-        """What becomes of a trial that did not fail."""
-        if asked is Cause.EARLY_STOPPED:
-            return TrialState.PRUNED, asked
-        if asked is not Cause.NONE and not is_complete:
-            return TrialState.CANCELLED, asked
-        if record.value is None and self._plan.sheet.is_search:
-            return TrialState.FAILED, Cause.NO_METRIC
-        return TrialState.SUCCEEDED, Cause.NONE
-
     def _end_waiting(self) -> None:
         """Paused trials that were never promoted lost; queued ones found no budget any more."""
         for record in list(self.state.records.values()):
             if record.state is TrialState.PAUSED and record.cause is Cause.RUNG:
-                self._end(record.id, TrialState.PRUNED, Cause.EARLY_STOPPED)
+                self._end(TrialEnded(record.id, TrialState.PRUNED, Cause.EARLY_STOPPED))
             elif record.state in {TrialState.PAUSED, TrialState.QUEUED}:
-                self._end(record.id, TrialState.CANCELLED, Cause.BUDGET)
+                self._end(TrialEnded(record.id, TrialState.CANCELLED, Cause.BUDGET))
 
-    def _end(self, trial: TrialId, state: TrialState, cause: Cause, evidence: str = "") -> None:
-        self._record(TrialEnded(trial, state, cause, evidence))
-        record = self.state.records[trial]
+    def _end(self, end: TrialEnded) -> None:
+        self._record(end)
+        record = self.state.records[end.trial]
         self._checkpoints.after_end(record)
         incumbent = self.state.incumbent
         for tracker in self._ports.trackers:
-            tracker.trial_ended(record, is_incumbent=incumbent is not None and incumbent.id == trial)
-
-
-def _diagnose(failure: Exception | None) -> tuple[Cause, str]:
-    """Cause and evidence of a launch's end; what no trainer said is the machine's."""
-    if failure is None:
-        return Cause.NONE, ""
-    if isinstance(failure, TrialFailedError):
-        return failure.cause, failure.evidence
-    return Cause.INFRASTRUCTURE, str(failure)
+            tracker.trial_ended(record, is_incumbent=incumbent is not None and incumbent.id == end.trial)
