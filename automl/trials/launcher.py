@@ -29,6 +29,7 @@ class Command:
         log: file that standard output and error are appended to.
         env: the whole environment.
         grace_s: seconds between SIGTERM and SIGKILL.
+        claim: file that is deleted once all is over; when somebody writes into it, the command is ended.
     """
 
     argv: tuple[str, ...]
@@ -36,6 +37,7 @@ class Command:
     log: Path
     env: Mapping[str, str]
     grace_s: float = 10.0
+    claim: Path | None = None
 
 
 def trainer_environment(
@@ -77,7 +79,8 @@ class TrainerProcess:
 
     def __init__(self, command: Command) -> None:
         self._grace_s = command.grace_s
-        guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(command.grace_s)]
+        duties = [str(os.getpid()), str(command.grace_s), str(command.claim or "")]
+        guarded = [sys.executable, "-I", "-S", guard.__file__, *duties]
         try:
             with command.log.open("ab") as log:
                 self._process = subprocess.Popen(

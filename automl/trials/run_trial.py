@@ -14,6 +14,7 @@ from automl.ports import Launch, TrialFailedError
 from automl.schema.documents import dump_yaml, read_yaml_mapping
 from automl.schema.paths import get_path, with_path
 from automl.skills import fill_command
+from automl.trials.claim import claim_folder, new_claim
 from automl.trials.folder import Checkpoint, TrialFolder, write_atomically
 from automl.trials.launcher import Command, TrainerProcess, trainer_environment
 from automl.trials.leftovers import TRIAL_VARIABLE, end_leftovers
@@ -85,6 +86,7 @@ class TrainerRecipe:
         """
         trial = TrialFolder(launch.folder.resolve())
         end_leftovers(trial, patience_s=self.grace_s + _MARGIN_S)
+        claim_folder(trial, patience_s=self.grace_s + _MARGIN_S)
         known = StatusReader(trial.status).recover()
         resumed = self._write_resume_spec(trial, max([launch.epochs, *(line.epoch or 0 for line in known)]))
         if not resumed:
@@ -109,7 +111,7 @@ class TrainerRecipe:
         spec = trial.resume_spec if trial.resume_spec.exists() else trial.spec
         argv = tuple(fill_command(self.command, config_path=spec, skill_dir=self.skill_dir))
         env = {**trainer_environment(os.environ, self.cpus, launch.place), TRIAL_VARIABLE: str(trial.root)}
-        return Command(argv, self.skill_dir, log, env, self.grace_s)
+        return Command(argv, self.skill_dir, log, env, self.grace_s, new_claim(trial))
 
     def _write_resume_spec(self, trial: TrialFolder, epoch: int) -> Checkpoint | None:
         """Write the spec of a launch that goes on; None when it begins at the first epoch.
