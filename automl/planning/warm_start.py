@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from automl.errors import StudyError, UsageError
@@ -18,6 +20,7 @@ from automl.space import SearchSpace
 from automl.study.state import DEFAULT_TRIAL, read_state
 from automl.study.store import StudyFolder, find_folder
 from automl.study.treatments import TREATMENTS
+from automl.tracking import local_tracking_uri, sqlite_file
 from automl.types import Metric, ParamValue, Role, TrialRecord, TrialState
 
 __all__ = ["WarmStart", "read_past"]
@@ -43,7 +46,8 @@ def read_past(request: RunRequest, space: SearchSpace, metric: Metric, max_epoch
     are left out, as are those that never measured anything unless their configuration was to blame.
 
     Args:
-        request: the flags; the study is a folder, or an id among the results.
+        request: the flags; the study is a folder, an id among the results, or an id or a run that the
+            tracking store knows.
         space: what is searched now.
         metric: what ranks now; epochs of the earlier study have to report it.
         max_epochs: epochs of a trial now; epochs of earlier trials are scaled to it.
@@ -51,14 +55,35 @@ def read_past(request: RunRequest, space: SearchSpace, metric: Metric, max_epoch
     Raises:
         UsageError: there is no such study, or it never reported the metric.
         StudyError: its files are damaged.
+        EnvironmentUnusableError: the tracking store does not answer.
     """
     if request.warm_start is None:
         return None
-    path = Path(request.warm_start).expanduser()
-    is_folder = (path / "study.json").is_file()
-    folder = (
-        StudyFolder(path.resolve()) if is_folder else find_folder(request.results_dir, request.warm_start)
-    )
+    with ExitStack() as stack:
+        return _read(_find(request, request.warm_start, stack), space, metric, max_epochs)
+
+
+def _find(request: RunRequest, wanted: str, stack: ExitStack) -> StudyFolder:
+    """The study as a folder; one that only a tracking server knows becomes one for as long as it is read."""
+    path = Path(wanted).expanduser()
+    if (path / "study.json").is_file():
+        return StudyFolder(path.resolve())
+    try:
+        return find_folder(request.results_dir, wanted)
+    except UsageError as error:
+        uri = request.tracking_uri or local_tracking_uri(request.results_dir)
+        database = sqlite_file(uri)
+        if database is not None and not database.is_file():
+            raise
+        from automl.adapters.mlflow_sink import fetch_study  # noqa: PLC0415 - slow to import
+
+        try:
+            return fetch_study(uri, wanted, Path(stack.enter_context(TemporaryDirectory())))
+        except UsageError as unknown:
+            raise UsageError([*error.faults, *unknown.faults]) from None
+
+
+def _read(folder: StudyFolder, space: SearchSpace, metric: Metric, max_epochs: int) -> WarmStart:
     sheet = folder.read_sheet()
     reader = _Reader(space, metric, max_epochs / sheet.budget.max_epochs, _read_fixed(folder, space))
     records = read_state(folder.events, sheet.metric).records

@@ -5,13 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
+from automl.adapters.mlflow_sink import send_study
 from automl.errors import UsageError
 from automl.planning.warm_start import WarmStart, read_past
 from automl.request import RunRequest
 from automl.space import Parameter, ParameterKind, SearchSpace
-from automl.study.events import EpochReported, Event, EventLog, TrialEnded, TrialStarted, TrialSuggested
+from automl.study.events import (
+    EpochReported,
+    Event,
+    EventLog,
+    StudyEnded,
+    TrialEnded,
+    TrialStarted,
+    TrialSuggested,
+)
 from automl.study.store import StudyFolder
+from automl.tracking import TrackingStore, local_tracking_uri
 from automl.types import (
     Budget,
     Cause,
@@ -49,9 +60,8 @@ def trial(
     yield TrialEnded(TrialId(name), state, cause)
 
 
-@pytest.fixture
-def earlier(tmp_path: Path) -> Path:
-    folder = StudyFolder(tmp_path / "elsewhere" / "study-x")
+def write_earlier(place: Path) -> StudyFolder:
+    folder = StudyFolder(place / "study-x")
     folder.root.mkdir(parents=True)
     sheet = StudySheet(folder.id, folder.root, "fake", AP, Budget(9, 2), {"parameters": []})
     folder.write_sheet(sheet, {"plan": {"spec": {"train": {"clip": 0.5, "lr": 1e-3}}}})
@@ -67,7 +77,12 @@ def earlier(tmp_path: Path) -> Path:
     with EventLog(folder.events) as log:
         for event in events:
             log.append(event)
-    return folder.root
+    return folder
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    return write_earlier(tmp_path / "elsewhere").root
 
 
 def read(path: str | Path, metric: Metric = AP, **request: Any) -> WarmStart:
@@ -104,6 +119,32 @@ def test_study_is_found_by_its_id_among_the_results(earlier: Path) -> None:
     assert read("study-x", results_dir=earlier.parent).past.study == "study-x"
     with pytest.raises(UsageError, match=r"there is no study 'study-y'\n.*found there: study-x"):
         read("study-y", results_dir=earlier.parent)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store that was sent the study, which is then gone from this machine."""
+    place = tmp_path_factory.mktemp("server")
+    folder = write_earlier(place)
+    with EventLog(folder.events) as log:
+        log.append(StudyEnded("finished", {"winner": {"trial": "1"}}))
+    uri = local_tracking_uri(place)
+    send_study(folder.read_sheet(), TrackingStore(uri, "fake", place / "artifacts"))
+    folder.root.rename(place / "hidden")
+    return uri
+
+
+def test_study_that_only_the_tracking_store_knows_is_read_from_there(server: str, tmp_path: Path) -> None:
+    found = read("study-x", results_dir=tmp_path, tracking_uri=server)
+    run = MlflowClient(server).search_runs(["1"], "tags.trial = '1'")[0].data.tags["mlflow.parentRunId"]
+    assert [seen.trial for seen in found.past.observations] == ["1", "0", "3"]
+    assert read(run, results_dir=tmp_path, tracking_uri=server) == found
+
+
+@pytest.mark.parametrize("wanted", ["study-y", "x' or tags.study_id != 'y", "../hidden/nothing"])
+def test_study_that_nobody_knows_is_refused_for_both_places(server: str, tmp_path: Path, wanted: str) -> None:
+    with pytest.raises(UsageError, match=r"there is no study(?s:.*)no study of the results and no run"):
+        read(wanted, results_dir=tmp_path, tracking_uri=server)
 
 
 def test_study_without_the_metric_is_refused(earlier: Path) -> None:
