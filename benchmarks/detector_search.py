@@ -1,0 +1,70 @@
+"""How many epochs `auto` needs to find what random search finds with its whole budget, on the real detector.
+
+    python benchmarks/detector_search.py --data DIR [--seeds 3] [--epochs 40] [--results-dir DIR]
+
+DIR holds converted data of `bevfusion demo_data`. Each search is a study of its own, one trial at a time,
+with the same space, profile, seed and total epochs; a study that is there already is read, not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean
+
+from automl.study.events import EpochReported, read_events
+from automl.study.store import StudyFolder
+
+_TRIALS = 24
+"""More than the budget has epochs for, so that the epochs end both searches."""
+
+
+def search(algorithm: str, seed: int, options: argparse.Namespace) -> list[float]:
+    """Best AP11 so far after each epoch of a study."""
+    name = f"{algorithm}-{seed}"
+    folder = StudyFolder((options.results_dir / name).resolve())
+    command = [
+        *(str(Path(sys.executable).with_name("automl")), "run", "--model", "bevfusion", "--profile", "tiny"),
+        *("--space", "quick", "--data", str(options.data), "--algorithm", algorithm, "--seed", str(seed)),
+        *("--trials", str(_TRIALS), "--budget-epochs", str(options.epochs), "--max-concurrent", "1"),
+        *("--results-dir", str(options.results_dir), "--study-id", name, "--yes", "--quiet"),
+    ]
+    if not (folder.best / "metrics.json").is_file():
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    best, course = 0.0, []
+    for _, event in read_events(folder.events):
+        if isinstance(event, EpochReported):
+            best = max(best, event.report.value or 0.0)
+            course.append(best)
+    return course
+
+
+def epochs_until(course: list[float], goal: float) -> int | None:
+    """The first epoch at which a search has reached a value."""
+    return next((epoch for epoch, best in enumerate(course, 1) if best >= goal), None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--results-dir", type=Path, default=Path("results"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=40)
+    options = parser.parse_args()
+    print("| seed | AP11 of random | AP11 of auto | epochs that auto needs for random's |\n|---|---|---|---|")
+    shares = []
+    for seed in range(1, options.seeds + 1):
+        random, auto = (search(name, seed, options) for name in ("random", "auto"))
+        needed = epochs_until(auto, random[-1])
+        shares.append((needed or len(auto)) / len(random))
+        told = f"{needed} of {len(random)}" if needed else f"more than {len(auto)}"
+        print(f"| {seed} | {random[-1]:.2f} | {auto[-1]:.2f} | {told} |", flush=True)
+    print(f"mean share of random's budget: {100 * mean(shares):.0f} %")
+
+
+if __name__ == "__main__":
+    main()
