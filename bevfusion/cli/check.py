@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _FRAMES_OF_UPDATE = "dataset.train_dataset.batch_size * train.num_gpus * train.num_nodes * train.accumulation"
+_SAMPLING = "dataset.augmentation.object_sampling.probability"
 
 
 class Action(StrEnum):
@@ -84,11 +85,14 @@ def _unusable(found: Inspection) -> list[Fault]:
 
 def _limits(spec: ExperimentSpec, found: Inspection) -> list[Limit]:
     """What has to hold of every spec that differs from this one in a few values."""
-    if not found.train_frames:
-        return []
-    frames = found.train_frames * (spec.dataset.train_dataset.repeat_time or 1)
-    reason = f"one update takes batch size x processes x accumulation frames, an epoch has {frames}"
-    return [Limit(_FRAMES_OF_UPDATE, frames, reason)]
+    limits = []
+    if found.train_frames:
+        frames = found.train_frames * (spec.dataset.train_dataset.repeat_time or 1)
+        reason = f"one update takes batch size x processes x accumulation frames, an epoch has {frames}"
+        limits.append(Limit(_FRAMES_OF_UPDATE, frames, reason))
+    if found.missing_objects:
+        limits.append(Limit(_SAMPLING, 0, f"there is no {found.missing_objects}: convert again to have it"))
+    return limits
 
 
 def _tell(errors: Sequence[Fault], warnings: Sequence[Fault]) -> None:

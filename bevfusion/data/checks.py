@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bevfusion.data.frames_folder import is_frames_folder
 from bevfusion.data.infos import Infos, locate, read_infos
+from bevfusion.data.object_sampling import ObjectSampler
+from bevfusion.data.objects import objects_path, read_objects
 from bevfusion.data.splits import SplitFiles, convert_hint, split_files
 from bevfusion.errors import DataError, Fault
 from bevfusion.spec.experiment import ExperimentSpec
@@ -31,11 +33,13 @@ class Inspection:
         faults: what would make the action fail.
         unlabelled: info files, by their key in the spec, whose frames cannot be scored.
         train_frames: frames of the training split, None where it was not read.
+        missing_objects: where its object database should be, if it is not there.
     """
 
     faults: list[Fault] = field(default_factory=list)
     unlabelled: dict[str, Path] = field(default_factory=dict)
     train_frames: int | None = None
+    missing_objects: Path | None = None
 
 
 def check_inputs(spec: ExperimentSpec, action: str) -> list[Fault]:
@@ -73,6 +77,9 @@ def inspect_inputs(spec: ExperimentSpec, action: str) -> Inspection:
         if name == "train_dataset":
             found.train_frames = len(infos.frames)
             found.faults += _step_faults(spec, len(infos.frames))
+            found.faults += _object_faults(spec, infos)
+            path = objects_path(infos.path)
+            found.missing_objects = None if path.is_file() else path
         if action != "inference" and _is_unlabelled(infos):
             found.unlabelled[f"dataset.{name}.ann_file"] = infos.path
             if not is_kept_for_later:
@@ -153,6 +160,28 @@ def _file_faults(spec: ExperimentSpec, files: SplitFiles, infos: Infos) -> Itera
         yield Fault(
             f"{rest} more of {len(wanted)} files are missing", str(infos.path), "check dataset.root_dir"
         )
+
+
+def _object_faults(spec: ExperimentSpec, infos: Infos) -> Iterator[Fault]:
+    key, sampling = "dataset.augmentation.object_sampling", spec.dataset.augmentation.object_sampling
+    if not sampling.probability:
+        return
+    try:
+        objects = read_objects(infos.path)
+    except DataError as error:
+        again = convert_hint(spec.dataset.root_dir or infos.path.parent)
+        yield from (replace(fault, hint=again) for fault in error.faults)
+        return
+    if ObjectSampler(objects, sampling, cameras=()).is_empty:
+        message = (
+            f"none of {len(objects)} objects has {sampling.min_points} points"
+            f" and a difficulty up to {sampling.max_difficulty}"
+        )
+        yield Fault(message, str(objects_path(infos.path)), f"change {key}, or set its probability to 0")
+    features = {frame.num_features for frame in infos.frames}
+    if len(features) > 1:
+        message = f"points of some frames have {min(features)} numbers, of others {max(features)}"
+        yield Fault(message, str(infos.path), f"set {key}.probability to 0: they cannot be mixed")
 
 
 def _names_in(folder: Path) -> frozenset[str]:

@@ -15,6 +15,7 @@ from bevfusion.data.frame_conversion import ConversionTarget, attempt, convert_f
 from bevfusion.data.infos import read_entries, write_infos
 from bevfusion.data.inspection import SplitReport, inspect_split, report_views
 from bevfusion.data.layout import FrameFiles, Layout
+from bevfusion.data.objects import cut_out_objects, write_objects
 from bevfusion.data.parallel import map_frames
 from bevfusion.errors import DataError, Fault
 
@@ -22,6 +23,7 @@ __all__ = ["SPLITS", "ConvertRequest", "convert_dataset"]
 
 SPLITS = ("train", "val", "test")
 _MAX_FAULTS = 20
+_SPLIT_OF_OBJECTS = "train"  # objects of other splits have no business in a training
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def _convert_splits(request: ConvertRequest) -> dict[str, SplitReport]:
         made = list(islice(ordered, len(of_split)))
         entries = [outcome.entry for outcome in made]
         _write_infos(request, entries, split)
+        if split == _SPLIT_OF_OBJECTS:
+            _write_objects(request, entries, request.output_dir)
         views = [outcome.view for outcome in made if outcome.view]
         reports[split] = report_views(split, views, request.info_path(split))
     return reports
@@ -134,6 +138,17 @@ def _write_infos(request: ConvertRequest, entries: Sequence[dict[str, Any]], spl
             files[request.sequence_path(sequence)] = of_it
     for path, content in files.items():
         write_infos(path, content, split=split, dataset_type=request.layout.dataset_type)
+
+
+def _write_objects(request: ConvertRequest, entries: Sequence[dict[str, Any]], points_root: Path) -> None:
+    """Cut out the objects of a split whose info file is written and whose points lie under a folder."""
+    cut = partial(cut_out_objects, target=ConversionTarget(request.layout, points_root))
+    tasks = [entry for entry in entries if entry["instances"]]
+    outcomes = map_frames(cut, tasks, description="cutting out objects", workers=request.workers)
+    if faults := [fault for _, of_frame in outcomes for fault in of_frame]:
+        raise DataError(_first(faults))
+    objects = [found for of_frame, _ in outcomes for found in of_frame]
+    write_objects(request.info_path(_SPLIT_OF_OBJECTS), objects)
 
 
 def _join_splits(request: ConvertRequest, to_stage: ConvertRequest) -> dict[str, SplitReport]:
@@ -152,6 +167,8 @@ def _join_splits(request: ConvertRequest, to_stage: ConvertRequest) -> dict[str,
     _refuse_empty(request, joined)
     for split, entries in joined.items():
         _write_infos(to_stage, entries, split)
+        if split == _SPLIT_OF_OBJECTS:
+            _write_objects(to_stage, entries, request.output_dir)
     target = ConversionTarget(request.layout, request.output_dir)
     return {
         split: inspect_split(

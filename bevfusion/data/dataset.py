@@ -17,9 +17,12 @@ from torch.utils.data import Dataset
 from bevfusion.data.box_types import BOX_TYPES
 from bevfusion.data.infos import Camera, Frame, locate, read_infos
 from bevfusion.data.loading import load_image, load_points
+from bevfusion.data.object_sampling import ObjectSampler, Scene, find_obstacles
+from bevfusion.data.objects import read_objects
 from bevfusion.data.splits import SplitFiles, split_files
 from bevfusion.data.transforms import ImageTransform, LidarTransform
 from bevfusion.errors import DataError
+from bevfusion.geometry.frames import FloatArray
 from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.dataset import AugmentationSpec, SplitSpec
 from bevfusion.spec.experiment import ExperimentSpec
@@ -57,10 +60,13 @@ class FusionDataset(Dataset):
         view: what the model looks at.
         augmentation: given for training, where points are shuffled as well; None for evaluation.
         repeat_time: how often an epoch goes through the frames, each time with other random draws.
+        sampling_epochs: first epochs during which objects of other frames are put in, as
+            ``augmentation.object_sampling`` says.
         seed: with epoch and index, fixes every random draw.
 
     Raises:
-        DataError: the info file cannot be used, or does not know one of the classes or cameras.
+        DataError: the info file, or its object database where that is needed, cannot be used, or does not
+            know one of the classes or cameras.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class FusionDataset(Dataset):
         *,
         augmentation: AugmentationSpec | None = None,
         repeat_time: int = 1,
+        sampling_epochs: int = 0,
         seed: int = 0,
     ) -> None:
         self.infos = read_infos(files.ann_file)
@@ -84,6 +91,8 @@ class FusionDataset(Dataset):
         self.seed = seed
         self.metainfo = {"classes": view.classes}
         self._label_of = self._map_labels(view.classes)
+        self._sampling_epochs = sampling_epochs
+        self._sampler = self._open_sampler() if sampling_epochs else None
         # In shared memory, so that workers that outlive an epoch see it change.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -101,20 +110,19 @@ class FusionDataset(Dataset):
         lidar_change = (
             LidarTransform.sample(self.augmentation, rng) if self.augmentation else LidarTransform()
         )
-        points = self._load_points(frame, lidar_change, rng)
+        scene = self._load_scene(frame, cameras, index)
+        points = self._vary_points(scene.points, lidar_change, rng)
         inputs = {"points": torch.from_numpy(points)}
         metainfo = self._metainfo(frame, cameras)
         metainfo["lidar_aug_matrix"] = lidar_change.matrix.astype(np.float32)
         if self.image_size is not None:
             changes = [self._image_change(camera, self.image_size, rng) for camera in cameras]
-            images = [
-                self._load_image(camera, change) for camera, change in zip(cameras, changes, strict=True)
-            ]
-            inputs["img"] = torch.stack(images)
+            images = [change.apply(image) for change, image in zip(changes, scene.images, strict=True)]
+            inputs["img"] = torch.stack([_to_tensor(pixels) for pixels in images])
             metainfo["img_aug_matrix"] = _stack([change.matrix for change in changes])
 
         sample = Det3DDataSample(metainfo=metainfo)
-        sample.gt_instances_3d = self._targets(frame, lidar_change)
+        sample.gt_instances_3d = self._targets(scene, lidar_change)
         sample.eval_ann_info = frame.annotations
         return {"inputs": inputs, "data_samples": sample}
 
@@ -129,10 +137,29 @@ class FusionDataset(Dataset):
             [list(classes).index(name) if name in classes else -1 for name in known], dtype=np.int64
         )
 
-    def _load_points(
-        self, frame: Frame, change: LidarTransform, rng: np.random.Generator
+    def _open_sampler(self) -> ObjectSampler | None:
+        if self.augmentation is None or not self.augmentation.object_sampling.probability:
+            return None
+        objects = [
+            stored for stored in read_objects(self.infos.path) if self._is_target(stored.box, stored.label)
+        ]
+        cameras = () if self.image_size is None else self.cameras
+        return ObjectSampler(objects, self.augmentation.object_sampling, cameras=cameras)
+
+    def _load_scene(self, frame: Frame, cameras: Sequence[Camera], index: int) -> Scene:
+        points = load_points(locate(self.points_dir, frame.lidar_path), num_features=frame.num_features)
+        paths = [] if self.image_size is None else [camera.img_path for camera in cameras]
+        images = tuple(load_image(locate(self.images_dir, path)) for path in paths)
+        scene, epoch = Scene(points, frame.boxes_lidar, frame.labels, images), int(self._epoch)
+        if self._sampler is None or epoch >= self._sampling_epochs:
+            return scene
+        # Draws of its own: with and without pasted objects a scene is mirrored and turned the same.
+        rng = np.random.default_rng((self.seed, epoch, index, 1))
+        return self._sampler.fill(scene, rng, obstacles=find_obstacles(frame), cameras=cameras)
+
+    def _vary_points(
+        self, raw: NDArray[np.float32], change: LidarTransform, rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        raw = load_points(locate(self.points_dir, frame.lidar_path), num_features=frame.num_features)
         points = change.apply_to_points(raw)
         low, high = self.point_cloud_range[:3], self.point_cloud_range[3:]
         points = points[((points[:, :3] >= low) & (points[:, :3] < high)).all(axis=1)]
@@ -146,18 +173,19 @@ class FusionDataset(Dataset):
             return ImageTransform.fit(source_hw, target_hw)
         return ImageTransform.sample(source_hw, target_hw, ranges=self.augmentation, rng=rng)
 
-    def _load_image(self, camera: Camera, change: ImageTransform) -> torch.Tensor:
-        pixels = change.apply(load_image(locate(self.images_dir, camera.img_path)))
-        return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))
-
-    def _targets(self, frame: Frame, change: LidarTransform) -> InstanceData:
-        boxes, labels = change.apply_to_boxes(frame.boxes_lidar), self._label_of[frame.labels]
-        low, high = self.point_cloud_range[:2], self.point_cloud_range[3:5]
-        keep = (labels >= 0) & ((boxes[:, :2] >= low) & (boxes[:, :2] < high)).all(axis=1)
+    def _targets(self, scene: Scene, change: LidarTransform) -> InstanceData:
+        boxes = change.apply_to_boxes(scene.boxes)
+        keep = self._is_target(boxes, scene.labels)
+        tensor = torch.from_numpy(boxes[keep].astype(np.float32))
         return InstanceData(
-            bboxes_3d=self.box_type(torch.from_numpy(boxes[keep].astype(np.float32)), box_dim=boxes.shape[1]),
-            labels_3d=torch.from_numpy(labels[keep]),
+            bboxes_3d=self.box_type(tensor, box_dim=boxes.shape[1]),
+            labels_3d=torch.from_numpy(self._label_of[scene.labels[keep]]),
         )
+
+    def _is_target(self, boxes: FloatArray, labels: NDArray[np.int64] | int) -> NDArray[np.bool_]:
+        low, high = self.point_cloud_range[:2], self.point_cloud_range[3:5]
+        is_within = ((boxes[..., :2] >= low) & (boxes[..., :2] < high)).all(axis=-1)
+        return np.asarray(is_within & (self._label_of[labels] >= 0))
 
     def _metainfo(self, frame: Frame, cameras: Sequence[Camera]) -> dict[str, Any]:
         main = cameras[0]
@@ -175,6 +203,10 @@ class FusionDataset(Dataset):
             "box_type_3d": self.box_type,
             "box_mode_3d": Box3DMode.LIDAR,
         }
+
+
+def _to_tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))
 
 
 def _cam2lidar(camera: Camera) -> NDArray[np.float64]:
@@ -211,5 +243,11 @@ def open_split(spec: ExperimentSpec, part: SplitSpec, *, augment: bool) -> Fusio
         view,
         augmentation=spec.dataset.augmentation if augment else None,
         repeat_time=part.repeat_time or 1,
+        sampling_epochs=_sampling_epochs(spec) if augment else 0,
         seed=spec.train.seed if spec.train.seed >= 0 else secrets.randbits(31),
     )
+
+
+def _sampling_epochs(spec: ExperimentSpec) -> int:
+    epochs, sampling = spec.train.num_epochs, spec.dataset.augmentation.object_sampling
+    return epochs - round(epochs * sampling.off_fraction)

@@ -1,14 +1,11 @@
 """Info files: what a split consists of, written by ``dataset_convert`` and read by everything after it.
 
-On disk an info file is a pickle of builtins only (dicts, lists, strings, numbers), and the reader's
-unpickler refuses everything else: a pickle that can name a class can run code.
+On disk an info file is a plain pickle, see :mod:`bevfusion.data.plain_pickle`.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bevfusion.data.files import write_whole
+from bevfusion.data.plain_pickle import dump_plain, load_plain
 from bevfusion.errors import DataError
 from bevfusion.spec.conventions import CONVENTIONS
 
@@ -131,7 +129,7 @@ def read_infos(path: Path) -> Infos:
         box_dim = 6 + CONVENTIONS[meta["dataset_type"]].angles
         frames = tuple(parse_frame(entry, box_dim) for entry in entries)
         return Infos(path, meta["dataset_type"], meta["split"], tuple(meta["classes"]), frames)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _damaged(path, error) from error
 
 
@@ -169,11 +167,11 @@ def write_infos(
         "classes": list(classes),
         "split": split,
     }
-    write_whole(path, _dump({"metainfo": meta, "data_list": list(frames)}))
+    write_whole(path, dump_plain({"metainfo": meta, "data_list": list(frames)}))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    content = _load(path)
+    content = load_plain(path, what="info file", hint=CONVERT_HINT)
     meta = content.get("metainfo") if isinstance(content, dict) else None
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise DataError("not an info file of bevfusion", where=str(path), hint=CONVERT_HINT)
@@ -187,40 +185,6 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(f"an entry is damaged or lacks a key ({error!r})", where=str(path), hint=CONVERT_HINT)
-
-
-def _dump(content: Any) -> bytes:
-    # Without memo, equal content gives equal bytes, however its strings were shared: files can be compared
-    # by hash.
-    stream = io.BytesIO()
-    pickler = pickle.Pickler(stream, protocol=4)
-    pickler.fast = True
-    pickler.dump(content)
-    return stream.getvalue()
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
-
-
-def _load(path: Path) -> Any:
-    if not path.is_file():
-        raise DataError("the info file is missing", where=str(path), hint=CONVERT_HINT)
-    try:
-        with path.open("rb") as stream:
-            return _PlainUnpickler(stream).load()
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        IndexError,
-        KeyError,
-        AttributeError,
-        TypeError,
-    ) as error:
-        message = f"not a plain pickle of bevfusion ({error})"
-        raise DataError(message, where=str(path), hint=CONVERT_HINT) from error
 
 
 def parse_frame(entry: Mapping[str, Any], box_dim: int) -> Frame:

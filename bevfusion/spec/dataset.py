@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.leaf import block, leaf
 
-__all__ = ["AugmentationSpec", "DataPrefix", "DatasetSpec", "SplitSpec", "TrainSplitSpec"]
+__all__ = [
+    "AugmentationSpec",
+    "DataPrefix",
+    "DatasetSpec",
+    "ObjectSamplingSpec",
+    "SplitSpec",
+    "TrainSplitSpec",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,45 @@ class TrainSplitSpec(SplitSpec):
 
 
 @dataclass(frozen=True)
+class ObjectSamplingSpec:
+    """Objects of other training frames that are put into a frame (Yan et al., 2018), with their pixels."""
+
+    probability: float = leaf(
+        0.0, "Probability that a frame receives objects of other frames; 0 is off.", low=0.0, high=1.0
+    )
+    objects_per_class: int = leaf(
+        10,
+        "A frame is filled up to so many objects of each class, as far as there is room for them.",
+        low=1,
+        high=50,
+    )
+    min_points: int = leaf(10, "Objects with fewer LiDAR points are not pasted.", low=5, high=1000)
+    max_difficulty: str = leaf(
+        "moderate",
+        "Objects that count as harder than this are not pasted (KITTI's levels; any takes them all).",
+        choices=("easy", "moderate", "hard", "any"),
+    )
+    paste_images: bool = leaf(
+        True,
+        "Whether pixels are pasted with the points, the near over the far, and points that this hides are"
+        " removed. Without a camera there is nothing to paste.",
+    )
+    max_cover: float = leaf(
+        0.5,
+        "Largest part of an object's image that a pasted one may hide, or have hidden; needs paste_images.",
+        low=0.0,
+        high=0.9,
+    )
+    off_fraction: float = leaf(
+        0.2,
+        "Last part of the training, in whole epochs, that sees frames as they are: pasted scenes are fuller"
+        " than real ones (Wang et al., PointAugmenting, 2021).",
+        low=0.0,
+        high=1.0,
+    )
+
+
+@dataclass(frozen=True)
 class AugmentationSpec:
     """Random variation of training frames; points, boxes and camera matrices move together."""
 
@@ -74,6 +120,9 @@ class AugmentationSpec:
         5.4, "The image turns by an angle uniform in +-this.", low=0.0, high=15.0, automl=True
     )
     image_flip: bool = leaf(True, "Whether every second image is mirrored left to right.", automl=True)
+    object_sampling: ObjectSamplingSpec = block(
+        ObjectSamplingSpec, "Objects of other frames, put in before anything else is varied."
+    )
 
 
 @dataclass(frozen=True)

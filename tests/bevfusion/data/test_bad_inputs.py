@@ -5,14 +5,18 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bevfusion.actions.dataset_convert import run
 from bevfusion.data.checks import check_inputs
+from bevfusion.data.infos import write_infos
+from bevfusion.data.objects import objects_path
 from bevfusion.errors import DataError
 from bevfusion.spec import ConvertSpec, ExperimentSpec
+from bevfusion.spec.dataset import AugmentationSpec, ObjectSamplingSpec
 from tests.bevfusion.data.conftest import CAR, convert
 
 Break = Callable[[Path], None]
@@ -104,7 +108,7 @@ def foreign(path: Path) -> None:
 
 def outdated(path: Path) -> None:
     content = pickle.loads(path.read_bytes())  # noqa: S301  written by the fixture
-    content["metainfo"]["version"] = 1
+    content["metainfo"]["version"] = 1 if "infos_val" in path.name else 7
     path.write_bytes(pickle.dumps(content))
 
 
@@ -124,15 +128,59 @@ def test_bad_info_file_is_refused_before_the_training(
 ) -> None:
     written = convert(kitti_root)
     break_it(written["val"])
+    (fault,) = check_inputs(training_on(kitti_root, written), "train")
+    assert fault.where == str(written["val"])
+    assert fault.message.startswith(message)
+    assert fault.hint.endswith(f"--action dataset_convert --data {kitti_root}")
+
+
+def training_on(root: Path, written: dict[str, Path], **sampling: Any) -> ExperimentSpec:
     spec = ExperimentSpec()
+    augmentation = AugmentationSpec(object_sampling=ObjectSamplingSpec(**sampling))
     parts = {
         f"{split}_dataset": replace(
             getattr(spec.dataset, f"{split}_dataset"), ann_file=str(path), batch_size=1
         )
         for split, path in written.items()
     }
-    spec = replace(spec, dataset=replace(spec.dataset, root_dir=str(kitti_root), **parts))
-    (fault,) = check_inputs(spec, "train")
-    assert fault.where == str(written["val"])
-    assert fault.message.startswith(message)
+    dataset = replace(spec.dataset, root_dir=str(root), augmentation=augmentation, **parts)
+    return replace(spec, dataset=dataset)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (Path.unlink, "the object database is missing"),
+        (foreign, "not an object database of bevfusion"),
+        (
+            lambda path: path.write_bytes(pickle.dumps(Path())),
+            "not a plain pickle of bevfusion (it names pathlib",
+        ),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "not a plain pickle of bevfusion (pickle"),
+        (outdated, "object database of version 7, this program reads version 1"),
+        (
+            lambda path: write_infos(path.with_name("kitti_person_infos_train.pkl"), [], split="train"),
+            "made for another kitti_person_infos_train.pkl than the one beside it",
+        ),
+    ],
+)
+def test_bad_object_database_is_refused_before_a_training_that_needs_it(
+    kitti_root: Path, break_it: Break, message: str
+) -> None:
+    written = convert(kitti_root)
+    path = objects_path(written["train"])
+    break_it(path)
+    needed = training_on(kitti_root, written, probability=0.5, max_difficulty="any")
+    fault = check_inputs(needed, "train")[-1]
+    assert (fault.where, fault.message[: len(message)]) == (str(path), message)
     assert fault.hint.endswith(f"--action dataset_convert --data {kitti_root}")
+    unneeded = check_inputs(training_on(kitti_root, written), "train")
+    assert all("object" not in other.message for other in unneeded)
+
+
+def test_objects_of_which_none_may_be_pasted_are_told(kitti_root: Path) -> None:
+    written = convert(kitti_root)
+    spec = training_on(kitti_root, written, probability=0.5, min_points=40)
+    (fault,) = check_inputs(spec, "train")
+    assert fault.message == "none of 1 objects has 40 points and a difficulty up to moderate"
+    assert fault.where == str(objects_path(written["train"]))

@@ -25,7 +25,7 @@ from bevfusion.data.splits import SplitFiles  # noqa: E402
 from bevfusion.errors import DataError  # noqa: E402
 from bevfusion.geometry.boxes import points_in_boxes  # noqa: E402
 from bevfusion.spec import ExperimentSpec  # noqa: E402
-from bevfusion.spec.dataset import AugmentationSpec  # noqa: E402
+from bevfusion.spec.dataset import AugmentationSpec, ObjectSamplingSpec  # noqa: E402
 from tests.bevfusion.data.conftest import convert  # noqa: E402
 
 VIEW = ModelView(("person",), (0.0, -20.0, -3.0, 40.0, 20.0, 1.0), (64, 176))
@@ -139,6 +139,43 @@ def test_draws_depend_on_seed_epoch_and_index_alone(files: SplitFiles) -> None:
     first.set_epoch(1)
     assert same(first[0], again[0])
     assert not same(first[0], FusionDataset(files, VIEW, augmentation=AugmentationSpec(), seed=6)[0])
+
+
+SAMPLING = AugmentationSpec(object_sampling=ObjectSamplingSpec(probability=1, max_difficulty="any"))
+
+
+def test_pasted_objects_move_with_the_scene_which_moves_as_without_them(files: SplitFiles) -> None:
+    plain = FusionDataset(files, VIEW, augmentation=AugmentationSpec(), seed=5)[1]
+    pasted = FusionDataset(files, VIEW, augmentation=SAMPLING, sampling_epochs=1, seed=5)[1]
+    sample, points = pasted["data_samples"], pasted["inputs"]["points"].numpy()
+    np.testing.assert_array_equal(sample.lidar_aug_matrix, plain["data_samples"].lidar_aug_matrix)
+    boxes = sample.gt_instances_3d.bboxes_3d.tensor.numpy()
+    back = np.linalg.inv(sample.lidar_aug_matrix) @ [*boxes[0, :3], 1]
+    np.testing.assert_allclose(back[:3], [10.0, -1.0, -1.6], atol=1e-4)
+    assert points_in_boxes(points, boxes).sum() == 12
+    assert len(plain["data_samples"].gt_instances_3d) == 0
+
+
+def test_the_last_epochs_see_frames_as_they_are(files: SplitFiles) -> None:
+    fading = FusionDataset(files, VIEW, augmentation=SAMPLING, sampling_epochs=2)
+    plain = FusionDataset(files, VIEW, augmentation=AugmentationSpec())
+    for epoch, differs in enumerate([True, True, False]):
+        for dataset in (fading, plain):
+            dataset.set_epoch(epoch)
+        assert same(fading[1], plain[1]) is not differs
+
+
+def test_spec_says_in_which_epochs_objects_are_pasted(files: SplitFiles) -> None:
+    spec = ExperimentSpec()
+    part = replace(spec.dataset.train_dataset, ann_file=str(files.ann_file))
+    spec = replace(spec, dataset=replace(spec.dataset, augmentation=SAMPLING, train_dataset=part))
+    dataset = open_split(spec, part, augment=True)
+    found = []
+    for epoch in range(spec.train.num_epochs):
+        dataset.set_epoch(epoch)
+        found.append(len(dataset[1]["data_samples"].gt_instances_3d) > 0)
+    assert 0 < sum(found[:8]) <= 8  # a shift may move an object out of the range
+    assert found[8:] == [False, False]
 
 
 def test_repeated_frames_are_varied_anew(files: SplitFiles) -> None:
