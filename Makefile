@@ -6,13 +6,14 @@ STAMP := .venv/.installed
 DEMO := demo
 DEMO_FRAMES ?= 300
 DEMO_TRIALS ?= 8
+MINUTES ?= 10
 
 # The installation leaves compiling to the first import. Where nothing may be written then, every process would
 # compile mmdet3d anew: 10 s a trial.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow faults check format schemas reference bench clean
+.PHONY: help setup demo test test-slow faults fuzz check format schemas reference bench clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +43,9 @@ test-slow: setup  ## what needs longer: full default spec, whole studies of the 
 
 faults: setup  ## studies struck by kills, full disks, hanging servers: 200 rounds, half an hour
 	@$(BIN)/python -m tests.faults
+
+fuzz: setup  ## damaged files for every reader of outside input, new ones each time; MINUTES=60
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 check: setup  ## lint, types, import rules, generated files
 	@$(BIN)/ruff format --check .

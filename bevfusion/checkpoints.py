@@ -9,6 +9,8 @@ import io
 import os
 import pickle
 import re
+import struct
+import zipfile
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +26,12 @@ from bevfusion.errors import CheckpointError
 
 __all__ = ["checkpoint_path", "latest", "list_epochs", "load", "save"]
 
+# What torch's unpickler says of damaged bytes depends on where they are damaged.
+_LOAD_ERRORS = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError),
+    *(AttributeError, AssertionError, ArithmeticError, MemoryError, struct.error, zipfile.BadZipFile),
+)
+_GROUPS = ("meta", "state_dict", "model", "message_hub", "optimizer")
 _NAME = re.compile(r"epoch_(\d+)\.pth$")
 
 
@@ -89,14 +97,22 @@ def load(path: Path, *, map_location: str = "cpu") -> dict[str, Any]:
     try:
         with torch.serialization.safe_globals(_mmengine_globals()):
             state = torch.load(_open(path), map_location=map_location, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except _LOAD_ERRORS as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise CheckpointError(
             f"not a checkpoint that can be loaded safely: {reason}",
             where=str(path),
             hint="only tensors and plain values are accepted; save the bare state dict, or take another file",
         ) from error
-    return state if isinstance(state, dict) else {"state_dict": state}
+    return _checked(state if isinstance(state, dict) else {"state_dict": state}, path)
+
+
+def _checked(state: dict[str, Any], path: Path) -> dict[str, Any]:
+    for name in _GROUPS:
+        if not isinstance(state.get(name, {}), Mapping):
+            message = f"{name} is a {type(state[name]).__name__} where names with values belong"
+            raise CheckpointError(message, where=str(path), hint="take another file")
+    return state
 
 
 def _to_bytes(state: Mapping[str, Any]) -> bytes:

@@ -72,14 +72,16 @@ def load_weights(
     """
     state = checkpoints.load(path)
     known = state.get("meta", {}).get("classes", classes)
-    if classes and list(known) != list(classes):
+    if classes and (not isinstance(known, list | tuple) or list(known) != list(classes)):
         raise CheckpointError(
-            f"trained for the classes {list(known)}, the spec has {list(classes)}",
+            f"trained for the classes {known!r}, the spec has {list(classes)}",
             where=str(path),
             hint="set dataset.classes to those of the checkpoint",
         )
     found = state.get("state_dict", state.get("model", state))
-    weights = rename({name: value for name, value in found.items() if isinstance(value, Tensor)})
+    weights = rename(
+        {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    )
     own = model.state_dict()
     fitting = {
         name: fitted

@@ -36,6 +36,14 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+# A tag asks for a type by name. Those beyond the core schema are in no file of ours, and PyYAML's dates and
+# truth values fail on text that is none with whatever error comes first.
+_CORE = ("null", "bool", "int", "float", "str", "seq", "map")
+_Loader.yaml_constructors = {
+    tag: constructor
+    for tag, constructor in yaml.CSafeLoader.yaml_constructors.items()
+    if tag is None or tag.removeprefix("tag:yaml.org,2002:") in _CORE
+}
 _Loader.yaml_implicit_resolvers = {}
 _INT = re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
 _FLOAT = re.compile(
@@ -62,6 +70,13 @@ def _bounded_int(text: str) -> int:
     return number
 
 
+def _construct_bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
+    text = loader.construct_scalar(node)
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
     return _bounded_int(loader.construct_scalar(node))
 
@@ -70,6 +85,7 @@ def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
     return float(loader.construct_scalar(node).lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
+_Loader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 

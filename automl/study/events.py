@@ -126,6 +126,11 @@ Event = (
     | TrialEnded
     | StudyEnded
 )
+_PLAIN: Mapping[str, type] = {
+    **dict.fromkeys(("trial", "host", "reason", "source", "evidence", "phase"), str),
+    **dict.fromkeys(("pid", "process_start", "seed"), int),
+    **dict.fromkeys(("params", "changes"), dict),
+}
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -301,15 +306,30 @@ def _decode(path: Path, line: bytes, expected: str) -> tuple[float, Event]:
 def _typed(data: dict[str, Any]) -> dict[str, Any]:
     """JSON values as the types of the event classes; lists among parameters were tuples."""
     typed = dict(data)
+    for name, kind in _PLAIN.items():
+        if not isinstance(typed.get(name, kind()), kind):
+            raise TypeError(f"{name} is {typed[name]!r}")
+    if not isinstance(typed.get("verdict"), dict | None):
+        raise TypeError(f"verdict is {typed['verdict']!r}")
     for name, kind in (("state", TrialState), ("cause", Cause), ("failure", Cause), ("role", Role)):
         if name in typed:
             typed[name] = kind(typed[name])
     for name, parts in (("report", Report), ("origin", Origin)):
         if typed.get(name):
             typed[name] = parts(**typed[name])
+    if "report" in typed:
+        _check_report(typed["report"])
     if "params" in typed:
         typed["params"] = {name: _tuples(value) for name, value in typed["params"].items()}
     return typed
+
+
+def _check_report(report: Any) -> None:
+    numbers = [report.value, *report.kpi.values()]
+    if not isinstance(report.epoch, int) or not isinstance(report.max_epoch, int):
+        raise TypeError(f"the epoch is {report.epoch!r} of {report.max_epoch!r}")
+    if not all(number is None or isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"the measures are {numbers!r}")
 
 
 def _tuples(value: Any) -> Any:

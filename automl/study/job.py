@@ -44,9 +44,11 @@ def read_job(folder: StudyFolder) -> dict[str, Any]:
         StudyError: ``job.json`` is missing or damaged.
     """
     try:
-        entry: dict[str, Any] = json.loads(folder.job.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        entry: Any = json.loads(folder.job.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise StudyError(f"cannot be read: {error}", where=str(folder.job)) from error
+    if not isinstance(entry, dict):
+        raise StudyError(f"holds a {type(entry).__name__}, not an object", where=str(folder.job))
     lines = _read_lines(folder)
     kpi: Mapping[str, float] = next((line.kpi for line in reversed(lines) if line.kpi), {})
     state = _STATES.get(lines[-1].status, "running") if lines else "queued"

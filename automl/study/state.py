@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from automl.errors import StudyError
 from automl.study.events import (
     EpochReported,
     Event,
@@ -76,9 +77,15 @@ class StudyState:
     _incumbent: TrialId | None = None
 
     def apply(self, event: Event, at: float) -> None:
-        """Take in the next event."""
+        """Take in the next event.
+
+        Raises:
+            StudyError: it is none that can follow those before it.
+        """
         if isinstance(event, StudyStarted):
             self._change_hands(event, at)
+        elif not isinstance(event, TrialSuggested | StudyEnded) and event.trial not in self.records:
+            raise StudyError(f"the events tell of trial {event.trial!r} before it was suggested")
         self.started_at = at if self.started_at is None else self.started_at
         self.changed_at = at
         match event:
@@ -106,7 +113,7 @@ class StudyState:
             case TrialEnded():
                 self._end(event, at)
             case StudyEnded():
-                self.phase, self.verdict = Phase(event.phase), event.verdict
+                self._conclude(event)
 
     @property
     def incumbent(self) -> TrialRecord | None:
@@ -157,6 +164,15 @@ class StudyState:
             self._incumbent = None
             for other in self.records.values():
                 self._consider(other)
+
+    def _conclude(self, event: StudyEnded) -> None:
+        winner = (event.verdict or {}).get("winner")
+        is_known = isinstance(winner, Mapping) and winner.get("trial") in list(self.records)
+        if event.phase not in list(Phase) or (event.verdict is not None and not is_known):
+            raise StudyError(
+                f"the events end as {event.phase!r} with {winner!r}, which is no trial of theirs"
+            )
+        self.phase, self.verdict = Phase(event.phase), event.verdict
 
     def _release(self, trial: TrialId, state: TrialState, at: float) -> None:
         """Move to a state without resources."""

@@ -69,6 +69,11 @@ class StudyFolder:
         """Evaluations of finished models on the test part."""
         return self.root / "final_check"
 
+    @property
+    def figures(self) -> Path:
+        """The report's charts, a file each."""
+        return self.root / "figures"
+
     def trial(self, trial: TrialId) -> TrialFolder:
         """Folder of one trial."""
         return TrialFolder(self.root / "trials" / trial)
@@ -104,7 +109,7 @@ class StudyFolder:
                     Metric(o["name"], Direction(o["direction"])) for o in found.get("objectives", ())
                 ),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StudyError(f"cannot be read: {error}", where=str(path)) from error
 
     def read_tracking(self) -> Mapping[str, str] | None:
@@ -141,7 +146,7 @@ class StudyFolder:
     def _read_tracking(self) -> dict[str, Any]:
         try:
             found = json.loads(self.tracking.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,9 @@ def load_points(path: Path, *, num_features: int = POINT_FEATURES) -> NDArray[np
 
 def _parse_npy(data: bytes, where: str) -> NDArray[np.float32]:
     try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
+        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
         numbers = np.ascontiguousarray(array, dtype="<f4")
-    except (ValueError, EOFError, TypeError) as error:
+    except (ValueError, EOFError, TypeError, OverflowError, MemoryError, TokenError) as error:
         message = f"not an array of numbers ({error})"
         raise DataError(message, where=where, hint="copy the point file again") from error
     if numbers.ndim > 2 or (numbers.ndim == 2 and numbers.shape[1] < 3):
@@ -87,7 +88,7 @@ def load_image(path: Path) -> Image.Image:
         with Image.open(path) as image:
             image.load()
             return image if image.mode == "RGB" else image.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _image_error(path, error) from error
 
 
@@ -104,7 +105,7 @@ def read_image_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             image.verify()
             return image.height, image.width
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _image_error(path, error) from error
 
 

@@ -13,6 +13,8 @@ from bevfusion.errors import DataError, Fault
 
 __all__ = ["numbered_lines", "parse_floats", "read_names"]
 
+_LONGEST_NAME = 60  # in whatever alphabet, and with an ending, a name of a file has 255 bytes
+
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Go through the lines that are not empty, each stripped and with its number.
@@ -27,6 +29,10 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError("the file is missing", where=str(path), hint=hint) from None
     except UnicodeDecodeError:
         raise DataError("the file is not text", where=str(path), hint="restore the original file") from None
+    except OSError as error:
+        raise DataError(
+            f"cannot be read ({error.strerror})", where=str(path), hint="restore the file"
+        ) from error
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             yield number, line.strip()
@@ -60,9 +66,11 @@ def read_names(path: Path, *, kind: str, hint: str, is_numeric: bool = False) ->
     faults = []
     for line, name in numbered_lines(path) if path.exists() else ():
         where = f"{path}:{line}"
-        if is_numeric and not name.isdecimal():
+        if len(name) > _LONGEST_NAME:
+            faults.append(Fault(f"{kind} name {name[:20]!r}... has {len(name)} letters", where, hint))
+        elif is_numeric and not name.isdecimal():
             faults.append(Fault(f"{kind} name {name!r} is not a number", where, hint))
-        elif not is_numeric and (name in {".", ".."} or Path(name).name != name):
+        elif not is_numeric and (name in {".", ".."} or Path(name).name != name or not name.isprintable()):
             faults.append(Fault(f"{kind} name {name!r} is not the name of a folder", where, hint))
         elif name in names:
             faults.append(

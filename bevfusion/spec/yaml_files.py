@@ -13,6 +13,8 @@ from bevfusion.errors import SpecError
 
 __all__ = ["parse_text", "read_mapping", "write_mapping"]
 
+_DEEPEST, _MOST_VALUES = 100, 100_000
+
 
 class _Loader(yaml.SafeLoader):
     """Safe loader with the scalars of YAML 1.2's core schema."""
@@ -34,6 +36,13 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# Other types can be asked for by a tag; no spec has any, and their constructors fail on text that is none.
+_CORE = ("null", "bool", "int", "float", "str", "seq", "map")
+_Loader.yaml_constructors = {
+    tag: constructor
+    for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag.removeprefix("tag:yaml.org,2002:") in _CORE
+}
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -48,10 +57,22 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
+def _construct_bool(_: _Loader, node: yaml.ScalarNode) -> bool:
+    if str(node.value).lower() not in ("true", "false"):
+        raise ValueError(f"{node.value!r} is neither true nor false")
+    return str(node.value).lower() == "true"
+
+
 def _construct_int(_: _Loader, node: yaml.ScalarNode) -> int:
     return int(node.value)  # YAML 1.1 would read 010 as eight
 
 
+def _construct_float(_: _Loader, node: yaml.ScalarNode) -> float:
+    return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
@@ -66,9 +87,39 @@ def parse_text(text: str, where: str) -> Any:
         SpecError: the text is not valid YAML.
     """
     try:
+        _refuse_bombs(text)
         return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise SpecError(f"not readable as YAML: {error}", where=where) from error
+
+
+def _refuse_bombs(text: str) -> None:
+    """Look at the text as a stream first: nesting takes the loader long, aliases can multiply beyond memory.
+
+    Raises:
+        ValueError: it is too deep, an alias stands inside what it names, or there are too many values.
+    """
+    counts: dict[str | None, int] = {}
+    around: list[tuple[str | None, int]] = [(None, 0)]  # open collections: their anchors, values so far
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            around.append((event.anchor, 0))
+            if len(around) > _DEEPEST:
+                raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, inside = around.pop()
+            counts[anchor] = count = inside + 1
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor in (anchor for anchor, _ in around):
+                raise ValueError(f"the alias {event.anchor!r} stands inside what it names")
+            count = counts.get(event.anchor, 1)
+        else:
+            count = int(isinstance(event, yaml.ScalarEvent))
+        anchor, before = around[-1]
+        around[-1] = anchor, before + count
+        if before + count > _MOST_VALUES:
+            raise ValueError(f"it holds more than {_MOST_VALUES} values once its aliases are followed")
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

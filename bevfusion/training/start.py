@@ -62,12 +62,13 @@ def _find_difference(
 ) -> str | None:
     """What a checkpoint has that the training has not, or the other way round."""
     stored, own = (
-        {name: value.shape for name, value in weights.items()}
+        {str(name): getattr(value, "shape", None) for name, value in weights.items()}
         for weights in (state["state_dict"], model.state_dict())
     )
     if odd := {name for name, _ in stored.items() ^ own.items()}:
         return f"{len(odd)} tensors are of another model, {min(odd)} among them"
-    if (found := len(state["param_schedulers"])) != schedules:
+    listed = state["param_schedulers"]
+    if (found := len(listed) if isinstance(listed, list | dict) else repr(listed)) != schedules:
         return f"the file has {found} schedules, the spec {schedules}"
     if "ema_state_dict" in state and not averages:
         return "the file holds averaged weights, the spec has no train.ema_momentum"

@@ -103,8 +103,10 @@ def test_phase_follows_start_and_end(metric: Metric) -> None:
     state = StudyState(metric)
     state.apply(StudyStarted(7, 99), 1.0)
     assert (state.phase, state.pid, state.started_at) == (Phase.RUNNING, 7, 1.0)
-    state.apply(StudyEnded("finished", {"gain_val": 2.0}), 5.0)
-    assert (state.phase, state.verdict, state.changed_at) == (Phase.FINISHED, {"gain_val": 2.0}, 5.0)
+    state.apply(TrialSuggested(TrialId("0"), {}), 2.0)
+    verdict = {"winner": {"trial": "0"}, "gain_val": 2.0}
+    state.apply(StudyEnded("finished", verdict), 5.0)
+    assert (state.phase, state.verdict, state.changed_at) == (Phase.FINISHED, verdict, 5.0)
 
 
 def test_final_states_allow_no_move() -> None:
