@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_TITLES = ("id", "model", "action", "state", "trials", "metric", "default", "best")
+
 
 def command(
     results_dir: ResultsDir = Path("results"),
@@ -34,8 +36,7 @@ def command(
     if as_json:
         print(json.dumps({"results_dir": str(results_dir.resolve()), "entries": entries}))
     elif entries:
-        cells = [["-" if value is None else str(value) for value in entry.values()] for entry in entries]
-        print_table(("id", "state", "trials", "best"), cells)
+        print_table(_TITLES, [[_cell(entry[title]) for title in _TITLES] for entry in entries])
     else:
         print(f"no studies or jobs in {results_dir}; another place is given with --results-dir")
     return 0
@@ -47,12 +48,21 @@ def _entry(folder: StudyFolder) -> dict[str, Any]:
     from automl.study.job import read_job
     from automl.study.summary import read_summary
 
-    entry: dict[str, Any] = {"id": folder.id, "state": "damaged", "trials": None, "best": None}
+    entry: dict[str, Any] = {**dict.fromkeys(_TITLES), "id": folder.id, "state": "damaged"}
     try:
         if folder.job.is_file():
-            return {**entry, "state": read_job(folder)["state"]}
+            job = read_job(folder)
+            return {**entry, "model": job.get("model"), "action": job["action"], "state": job["state"]}
         found = read_summary(folder)
-    except AutomlError:
+        model = folder.read_sheet().model
+    except (AutomlError, KeyError):
         return entry
-    best = found["best"]["value"] if found["best"] else None
-    return {**entry, "state": found["state"], "trials": len(found["trials"]), "best": best}
+    values = {side: found[side]["value"] for side in ("default", "best") if found[side]}
+    told = {"model": model, "action": "train", "metric": found["metric"], **values}
+    return {**entry, **told, "state": found["state"], "trials": len(found["trials"])}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -119,8 +119,20 @@ def test_list_shows_the_study(study: tuple[dict[str, Any], str], capsys: pytest.
     _, out = call(capsys, "list", "--results-dir", results_of(study), "--json")
     (entry,) = json.loads(out)["entries"]
     assert entry == {
-        "id": study[0]["study_id"], "state": "finished", "trials": 6, "best": study[0]["best"]["value"],
+        "id": study[0]["study_id"], "model": "fake", "action": "train", "state": "finished", "trials": 6,
+        "metric": "AP11", "default": 50.0, "best": study[0]["best"]["value"],
     }  # fmt: skip
+    lines = call(capsys, "list", "--results-dir", results_of(study))[1].splitlines()
+    assert lines[1].split() == [
+        study[0]["study_id"],
+        "fake",
+        "train",
+        "finished",
+        "6",
+        "AP11",
+        "50.00",
+        "90.00",
+    ]
 
 
 def write_plain_job(results_dir: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from automl.adapters.object_store import RemoteFolder
+from automl.cli.best import command as show_best
 from automl.cli.list_ import command as list_studies
 from automl.cli.studies import find_results
 from automl.errors import EnvironmentUnusableError
@@ -57,17 +58,20 @@ def test_study_is_listed_on_a_machine_that_never_saw_it(
     monkeypatch.setenv("AUTOML_CACHE", str(store.parent / "elsewhere"))
     list_studies(results_dir=find_results(f"file://{store}"), as_json=True)
     (entry,) = json.loads(capsys.readouterr().out)["entries"]
-    assert entry == {"id": "study-1", "state": "finished", "trials": 4, "best": 60.0}
+    told = {"model": "fake", "action": "train", "metric": "AP11", "default": 20, "best": 60.0}
+    assert entry == {"id": "study-1", "state": "finished", "trials": 4, **told}
 
 
-def test_winner_comes_at_once_and_checkpoints_of_trials_when_the_study_goes_on(
+def test_winners_model_comes_when_it_is_asked_for_and_those_of_trials_when_the_study_goes_on(
     study: StudyFolder, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(study)
     monkeypatch.setenv("AUTOML_CACHE", str(store.parent / "elsewhere"))
     there = find_results(f"file://{store}") / "study-1"
-    checkpoint = there / "trials" / "2" / "checkpoints" / "epoch_5.pth"
-    assert ((there / "best" / "checkpoint.pth").read_text(), checkpoint.exists()) == ("weights", False)
+    best, checkpoint = there / "best" / "checkpoint.pth", there / "trials/2/checkpoints/epoch_5.pth"
+    assert (best.exists(), checkpoint.exists()) == (False, False)
+    show_best(None, results_dir=there.parent)
+    assert (best.read_text(), checkpoint.exists()) == ("weights", False)
     fetch_study(there)
     assert checkpoint.read_text() == "weights"
 
