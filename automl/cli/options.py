@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -266,9 +267,8 @@ def _convert(value: Any, kind: type, where: str, faults: list[Fault]) -> Any:
         return kind(str(value))
     if kind is bool and isinstance(value, bool):
         return value
-    if kind in (int, float) and isinstance(value, int | float) and not isinstance(value, bool):
-        number = kind(value)
-        if number == value:
-            return number
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind in (int, float) and is_number and kind(value) == value:
+        return kind(value)
     faults.append(Fault(f"{value!r} is not a {kind.__name__}", where, f"write a {kind.__name__}"))
     return None

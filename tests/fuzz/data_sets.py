@@ -45,8 +45,8 @@ PLANE = "# Plane\nWidth 4\nHeight 1\n-0.007 -0.999 -0.03 1.65\n"
 
 def _read_calibrations(path: Path) -> None:
     for calibration in read_calibrations(path, ("CAM2", "CAM3")).values():
-        is_rotation(calibration.lidar2cam)
-        invert_rigid(calibration.lidar2cam)
+        if is_rotation(calibration.lidar2cam):
+            invert_rigid(calibration.lidar2cam)
 
 
 def _list_frames(path: Path) -> None:

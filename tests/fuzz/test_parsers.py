@@ -89,6 +89,7 @@ FOUND = {
         b"root_dir: !!float ''\n",
         "could not convert string to float",
     ),
+    "count without end": ("run file", b"trials: .inf\n", "inf is not a int"),
     "event before its trial": (
         "events",
         b'{"time": 1, "kind": "TrialStarted", "data": {"trial": "7"}, "previous": "' + b"0" * 64 + b'"}\n',
