@@ -207,7 +207,9 @@ class _Planner:
         spec: Spec = layered.values
         for key in self.action.keys_filled_by("key"):
             if get_path(spec, key):
-                self.warnings.append(f"{key} is not written into specs: give it in the trainer's environment")
+                variable = self.skill.key_variable
+                place = f"the environment variable {variable}" if variable else "the trainer's environment"
+                self.warnings.append(f"{key} is not written into specs: give it in {place}")
                 spec = apply_params(spec, {key: ""})
         return spec
 

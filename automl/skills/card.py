@@ -118,6 +118,7 @@ class Skill:
 
     Attributes:
         doctor: argument list of the model's own check of machine, data and evaluator; None when it has none.
+        key_variable: environment variable that the trainer reads its encryption key from.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Skill:
     hardware: Hardware | None = None
     gpu_spec_key: str | None = None
     doctor: tuple[str, ...] | None = None
+    key_variable: str | None = None
 
     def action(self, name: str) -> SkillAction:
         """The action of that name.

@@ -59,6 +59,7 @@ class _Reader:
             metric=self.metric(),
             hardware=self.hardware(),
             gpu_spec_key=self.text(self.info, "gpu_spec_key"),
+            key_variable=self.text(self.info, "key_variable"),
             doctor=self.words(self.info, "doctor"),
         )
         if not actions and not self.faults:

@@ -91,7 +91,8 @@ def _limits(spec: ExperimentSpec, found: Inspection) -> list[Limit]:
         reason = f"one update takes batch size x processes x accumulation frames, an epoch has {frames}"
         limits.append(Limit(_FRAMES_OF_UPDATE, frames, reason))
     if found.missing_objects:
-        limits.append(Limit(_SAMPLING, 0, f"there is no {found.missing_objects}: convert again to have it"))
+        reason = f"there is no {found.missing_objects}: remove the info file beside it and convert again"
+        limits.append(Limit(_SAMPLING, 0, reason))
     return limits
 
 

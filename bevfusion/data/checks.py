@@ -11,7 +11,7 @@ from bevfusion.data.frames_folder import is_frames_folder
 from bevfusion.data.infos import Infos, locate, read_infos
 from bevfusion.data.object_sampling import ObjectSampler
 from bevfusion.data.objects import objects_path, read_objects
-from bevfusion.data.splits import SplitFiles, convert_hint, split_files
+from bevfusion.data.splits import SplitFiles, convert_again_hint, convert_hint, split_files
 from bevfusion.errors import DataError, Fault
 from bevfusion.spec.experiment import ExperimentSpec
 
@@ -68,9 +68,7 @@ def inspect_inputs(spec: ExperimentSpec, action: str) -> Inspection:
             files = split_files(spec, getattr(spec.dataset, name))
             infos = read_infos(files.ann_file)
         except DataError as error:
-            hint = convert_hint(spec.dataset.root_dir or _folder_of(error))
-            where = "" if error.faults[0].where.endswith(".pkl") else f"dataset.{name}.ann_file"
-            found.faults += (replace(fault, where=where or fault.where, hint=hint) for fault in error.faults)
+            found.faults += (_info_fault(spec, fault, f"dataset.{name}.ann_file") for fault in error.faults)
             continue
         found.faults += _content_faults(spec, infos)
         found.faults += _file_faults(spec, files, infos)
@@ -110,14 +108,19 @@ def _is_unlabelled(infos: Infos) -> bool:
     return bool(infos.frames) and all(frame.annotations is None for frame in infos.frames)
 
 
-def _folder_of(error: DataError) -> str:
-    where = Path(error.faults[0].where)
-    return str(where.parent) if where.suffix == ".pkl" else ""
+def _info_fault(spec: ExperimentSpec, fault: Fault, key: str) -> Fault:
+    """What is wrong with an info file, or that none is named, with the way to a good one."""
+    path, root_dir = Path(fault.where), spec.dataset.root_dir
+    if path.suffix != ".pkl":
+        return replace(fault, where=key, hint=convert_hint(root_dir))
+    is_there = path.is_file()
+    hint = convert_again_hint(path, root_dir) if is_there else convert_hint(root_dir or path.parent)
+    return replace(fault, hint=hint)
 
 
 def _content_faults(spec: ExperimentSpec, infos: Infos) -> Iterator[Fault]:
     where = str(infos.path)
-    again = convert_hint(spec.dataset.root_dir or infos.path.parent)
+    again = convert_again_hint(infos.path, spec.dataset.root_dir)
     if not infos.frames:
         yield Fault("the split has no frames", where, "list frames in ImageSets and convert again")
     if spec.dataset.type != infos.dataset_type:
@@ -169,7 +172,7 @@ def _object_faults(spec: ExperimentSpec, infos: Infos) -> Iterator[Fault]:
     try:
         objects = read_objects(infos.path)
     except DataError as error:
-        again = convert_hint(spec.dataset.root_dir or infos.path.parent)
+        again = convert_again_hint(infos.path, spec.dataset.root_dir)
         yield from (replace(fault, hint=again) for fault in error.faults)
         return
     if ObjectSampler(objects, sampling, cameras=()).is_empty:

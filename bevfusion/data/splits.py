@@ -11,7 +11,7 @@ from bevfusion.spec.conventions import CONVENTIONS
 from bevfusion.spec.dataset import SplitSpec
 from bevfusion.spec.experiment import ExperimentSpec
 
-__all__ = ["SplitFiles", "convert_hint", "split_files"]
+__all__ = ["SplitFiles", "convert_again_hint", "convert_hint", "split_files"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +77,14 @@ def split_files(spec: ExperimentSpec, part: SplitSpec) -> SplitFiles:
 def convert_hint(root_dir: str | Path) -> str:
     """The command that makes info files for a data root."""
     return CONVERT_HINT.replace("ROOT", str(root_dir)) if root_dir else CONVERT_HINT
+
+
+def convert_again_hint(stale: Path, root_dir: str | Path) -> str:
+    """How to replace an info file that is there: a data root is searched before the jobs that converted it.
+
+    Args:
+        stale: the info file; a new one elsewhere would not be found before it.
+        root_dir: data root; empty means the folder of the info file.
+    """
+    again = convert_hint(root_dir or stale.parent).replace(" first:", ":")
+    return f"remove {stale}, which would be found first, and {again}"

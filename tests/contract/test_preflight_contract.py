@@ -8,14 +8,17 @@ from automl.planning import Plan, RunRequest, make_plan
 from automl.schema.documents import dump_yaml
 from automl.schema.limits import find_excesses
 from automl.schema.paths import with_path
+from automl.skills import load_skill
 from bevfusion.actions import dataset_convert
 from bevfusion.data.checks import check_inputs
 from bevfusion.demo import write_dataset
+from bevfusion.encryption import KEY_VARIABLE
 from bevfusion.spec import ConvertSpec, load_spec
 
 pytestmark = pytest.mark.contract
 TEST_PART = "dataset.test_dataset.ann_file"
 BATCH = "dataset.train_dataset.batch_size"
+SAMPLING = "dataset.augmentation.object_sampling.probability"
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +65,15 @@ def test_platform_and_trainer_refuse_the_same_trials(
     refused = batch * accumulation > 6
     assert [fault.where for fault in find_excesses(plan.limits, spec, str)] == [BATCH] * refused
     assert [fault.where for fault in check_inputs(load_spec(path), "train")] == [BATCH] * refused
+
+
+def test_objects_are_searched_for_only_where_there_are_some(street: Path, tmp_path: Path) -> None:
+    asked = RunRequest(data=str(street), profile="tiny", space="augmentation", results_dir=tmp_path)
+    objects = street / "kitti_person_infos_train_objects.pkl"
+    away = objects.rename(tmp_path / "away")
+    assert make_plan(asked).space[SAMPLING].choices == (0.0,)
+    away.rename(objects)
+
+
+def test_platform_and_trainer_name_the_same_variable_for_the_key() -> None:
+    assert load_skill("bevfusion").key_variable == KEY_VARIABLE

@@ -158,6 +158,10 @@ def test_secrets_stay_out_of_the_spec(tmp_path: Path) -> None:
     assert made.spec["encryption_key"] == ""
     assert "hunter2" not in json.dumps(made.to_json())
     assert "encryption_key is not written into specs: give it in the trainer's environment" in made.warnings
+    card = tmp_path / "toy" / "references" / "skill_info.yaml"
+    card.write_text(f"{card.read_text()}\nkey_variable: TOY_KEY\n")
+    told = make_plan(request(tmp_path, overrides=("encryption_key=hunter2",))).warnings
+    assert "encryption_key is not written into specs: give it in the environment variable TOY_KEY" in told
 
 
 def test_missing_data_names_the_keys(tmp_path: Path) -> None:

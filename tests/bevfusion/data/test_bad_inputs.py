@@ -131,7 +131,13 @@ def test_bad_info_file_is_refused_before_the_training(
     (fault,) = check_inputs(training_on(kitti_root, written), "train")
     assert fault.where == str(written["val"])
     assert fault.message.startswith(message)
-    assert fault.hint.endswith(f"--action dataset_convert --data {kitti_root}")
+    assert fault.hint == remedy(written["val"])
+
+
+def remedy(info_path: Path) -> str:
+    """A data root is searched before the jobs that converted it: what is bad there has to go."""
+    command = f"automl run --model bevfusion --action dataset_convert --data {info_path.parent}"
+    return f"remove {info_path}, which would be found first, and run dataset_convert: {command}"
 
 
 def training_on(root: Path, written: dict[str, Path], **sampling: Any) -> ExperimentSpec:
@@ -173,7 +179,7 @@ def test_bad_object_database_is_refused_before_a_training_that_needs_it(
     needed = training_on(kitti_root, written, probability=0.5, max_difficulty="any")
     fault = check_inputs(needed, "train")[-1]
     assert (fault.where, fault.message[: len(message)]) == (str(path), message)
-    assert fault.hint.endswith(f"--action dataset_convert --data {kitti_root}")
+    assert fault.hint == remedy(written["train"])
     unneeded = check_inputs(training_on(kitti_root, written), "train")
     assert all("object" not in other.message for other in unneeded)
 
