@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.studies import ResultsDir
+from automl.cli.studies import ResultsDir, fetch_models
 from automl.errors import StudyError, UsageError
 
 __all__ = ["command"]
@@ -36,6 +36,7 @@ def command(
             where=str(folder.root),
             hint=f"`automl status {folder.id}` shows what it measured",
         )
+    fetch_models(folder.root, only_best=True)
     summary = read_summary(folder)
     best = summary["best"]
     if best is None:

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.studies import AsJson, ResultsDir, StudyArgument, TrialArgument, find_study, find_trial
+from automl.cli.studies import (
+    AsJson,
+    ResultsDir,
+    StudyArgument,
+    TrialArgument,
+    fetch_models,
+    find_study,
+    find_trial,
+)
 
 __all__ = ["command"]
 
@@ -31,6 +39,7 @@ def command(
     from automl.report.material import read_material
 
     folder = find_study(results_dir, study_id, lacks="trials")
+    fetch_models(folder.root)
     material = read_material(folder)
     record = find_trial(folder, material.state, trial)
     bundle = export_trial(material, record, out)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from automl.cli.studies import find_results
+from automl.cli.studies import fetch_models, find_results
 from automl.errors import Fault, UsageError
 from automl.request import RunRequest, parse_duration, parse_size
 from automl.search.catalogue import ALGORITHMS, GUIDED_ALGORITHMS
@@ -176,6 +176,8 @@ def build_request(given: Mapping[str, Any]) -> RunRequest:
         joined["policy"] = "off"
     if "results_dir" in joined:
         joined["results_dir"] = find_results(joined["results_dir"])
+        if "parent_job_id" in joined:
+            fetch_models(joined["results_dir"] / joined["parent_job_id"])
     if "time_budget" in joined:
         joined["time_budget_s"] = parse_duration(str(joined.pop("time_budget")))
     if "stall_timeout" in joined:

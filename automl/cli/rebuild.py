@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.studies import AsJson, ResultsDir, StudyArgument
+from automl.cli.studies import AsJson, ResultsDir, StudyArgument, fetch_models
 
 __all__ = ["command"]
 
@@ -29,7 +29,9 @@ def command(
     from automl.app import rebuild
     from automl.study.store import find_folder
 
-    done = rebuild(find_folder(results_dir, study_id), tracking_uri=tracking_uri)
+    folder = find_folder(results_dir, study_id)
+    fetch_models(folder.root)
+    done = rebuild(folder, tracking_uri=tracking_uri)
     if as_json:
         print(json.dumps(done.to_json()))
     else:

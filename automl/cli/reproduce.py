@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.cli.studies import AsJson, ResultsDir, StudyArgument, TrialArgument, find_study, find_trial
+from automl.cli.studies import (
+    AsJson,
+    ResultsDir,
+    StudyArgument,
+    TrialArgument,
+    fetch_models,
+    find_study,
+    find_trial,
+)
 
 if TYPE_CHECKING:
     from automl.app.reproduction import Reproduction
@@ -36,6 +44,7 @@ def command(
     from automl.study.state import read_state
 
     folder = find_study(results_dir, study_id, lacks="trials")
+    fetch_models(folder.root)
     metric = folder.read_sheet().metric
     record = find_trial(folder, read_state(folder.events, metric), trial)
 

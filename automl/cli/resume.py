@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from automl.cli.running import conduct
-from automl.cli.studies import AsJson, ResultsDir, StudyArgument
+from automl.cli.studies import AsJson, ResultsDir, StudyArgument, fetch_models
 
 __all__ = ["command"]
 
@@ -29,9 +29,8 @@ def command(
       automl resume study-20261122-213000-ab12 --results-dir /data/results
     """
     from automl.app import resume
-    from automl.storage import fetch_study
     from automl.study.store import find_folder
 
     folder = find_folder(results_dir, study_id)
-    fetch_study(folder.root)
+    fetch_models(folder.root)
     return conduct(lambda watchers: resume(folder, watchers), as_json=as_json, quiet=quiet)

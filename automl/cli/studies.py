@@ -17,6 +17,7 @@ __all__ = [
     "ResultsDir",
     "StudyArgument",
     "TrialArgument",
+    "fetch_models",
     "find_results",
     "find_study",
     "find_trial",
@@ -39,6 +40,17 @@ def find_results(place: str | Path) -> Path:
     from automl.storage import open_results
 
     return open_results(str(place))
+
+
+def fetch_models(study: Path, *, only_best: bool = False) -> None:
+    """Bring checkpoints to this machine where results lie at a URI; looking at studies leaves them there.
+
+    Raises:
+        EnvironmentUnusableError: the store at the URI does not answer.
+    """
+    from automl.storage import fetch_best, fetch_study
+
+    (fetch_best if only_best else fetch_study)(study)
 
 
 ResultsDir = Annotated[

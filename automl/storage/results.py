@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -14,19 +14,20 @@ from automl.adapters.object_store import RemoteFile, RemoteFolder, is_uri
 from automl.errors import DataError
 from automl.storage.cache import cache_root
 
-__all__ = ["fetch_study", "open_results", "origin_of"]
+__all__ = ["fetch_best", "fetch_study", "open_results", "origin_of"]
 
 _ORIGIN = ".origin"
 _AT_ONCE = 8
 _SMALL_BYTES = 2_000_000
 _EVENTS = "events.jsonl"
+_BEST, _CHECKPOINTS = "best", "checkpoints"
 
 
 def open_results(place: str) -> Path:
     """The folder to work in: the place itself, or for a URI one that stands for it.
 
-    What is needed to list, show and compare the studies there is fetched first, the best models with it;
-    checkpoints of trials are not. A study that a controller of this machine writes is left as it is.
+    What is needed to list, show and compare the studies there is fetched first; models are not, they are
+    large and belong to one study. A study that a controller of this machine writes is left as it is.
 
     Args:
         place: a folder, or a URI such as ``s3://bucket/results``.
@@ -58,15 +59,30 @@ def fetch_study(study: Path) -> None:
     Raises:
         EnvironmentUnusableError: the store does not answer.
     """
+    _fetch_part(study, lambda _: True)
+
+
+def fetch_best(study: Path) -> None:
+    """Bring the winner's model here.
+
+    Raises:
+        EnvironmentUnusableError: the store does not answer.
+    """
+    _fetch_part(study, lambda file: file.name.split("/")[1] == _BEST)
+
+
+def _fetch_part(study: Path, is_wanted: Callable[[RemoteFile], bool]) -> None:
+    """What is wanted of a study whose results lie elsewhere; nothing to do for one that lies here."""
     if uri := origin_of(study.parent):
         remote = RemoteFolder(uri)
-        files = (file for file in remote.list_files() if file.name.startswith(f"{study.name}/"))
-        _fetch_newer(remote, study.parent, files)
+        own = (file for file in remote.list_files() if file.name.startswith(f"{study.name}/"))
+        _fetch_newer(remote, study.parent, (file for file in own if is_wanted(file)))
 
 
 def _comes_first(file: RemoteFile) -> bool:
     parts = file.name.split("/")
-    return "best" in parts[1:2] or (file.bytes <= _SMALL_BYTES and "checkpoints" not in parts)
+    is_model = _CHECKPOINTS in parts or (parts[1:2] == [_BEST] and parts[-1].startswith("checkpoint."))
+    return file.bytes <= _SMALL_BYTES and not is_model
 
 
 def _fetch_newer(remote: RemoteFolder, local: Path, files: Iterable[RemoteFile]) -> None:
