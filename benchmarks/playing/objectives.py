@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -184,3 +185,23 @@ def load_objectives(bench: Path | None) -> dict[str, Objective]:
         spec.loader.exec_module(module)
         found += [_Surrogate(module, surrogate) for surrogate in module.SURROGATES.values()]
     return {objective.name: objective for objective in (*found, *OWN)}
+
+
+@dataclass(frozen=True)
+class Source:
+    """An objective that another process can load: those of ``surrogates.py`` do not travel.
+
+    Args:
+        bench: folder with ``surrogates.py``, if any.
+        name: of the objective.
+    """
+
+    bench: Path | None
+    name: str
+
+    def load(self) -> Objective:
+        """The objective; one for all calls, since some remember what was trained."""
+        return _load_cached(self.bench)[self.name]
+
+
+_load_cached = cache(load_objectives)

@@ -8,16 +8,19 @@ from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
 from playing.objectives import EPOCHS, Objective, OutOfMemoryError
 from playing.ours import Progress
+from playing.peer import Ledger
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: RandomSampler(seed=seed),
     "tpe": lambda seed: TPESampler(seed=seed),
     "tpe_group": lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
+    "gp": lambda seed: GPSampler(seed=seed),
+    "cmaes": lambda seed: CmaEsSampler(seed=seed),
 }
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "full": NopPruner,
@@ -37,9 +40,8 @@ def play(name: str, objective: Objective, *, epochs: int, seed: int) -> Progress
     )
     if starts_at_default:
         study.enqueue_trial(dict(objective.space.defaults()))
-    progress: Progress = []
-    best = -1.0
-    while len(progress) < epochs:
+    ledger = Ledger(epochs)
+    while not ledger.is_spent:
         trial = study.ask()
         params = {p.name: _suggest(trial, p) for p in objective.space}
         try:
@@ -50,13 +52,11 @@ def play(name: str, objective: Objective, *, epochs: int, seed: int) -> Progress
         is_pruned = False
         for epoch, value in enumerate(curve, 1):
             trial.report(value, epoch)
-            if value > best:
-                best, incumbent = value, params
-            progress.append((len(progress) + 1, incumbent))
+            ledger.enter(params, value)
             if is_pruned := epoch < EPOCHS and trial.should_prune():
                 break
         study.tell(trial, None if is_pruned else value, TrialState.PRUNED if is_pruned else None)
-    return progress[:epochs]
+    return ledger.progress[:epochs]
 
 
 def _suggest(trial: Trial, parameter: Any) -> Any:

@@ -1,0 +1,75 @@
+"""What all players of others share: how epochs are counted, and a space put into other hands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from automl.space import Parameter, ParameterKind
+from playing.objectives import Objective
+from playing.ours import Progress
+
+
+@dataclass
+class Ledger:
+    """Epochs spent so far and the incumbent: the configuration with the best observed value."""
+
+    epochs: int
+    progress: Progress = field(default_factory=list)
+    best: float = -1.0
+
+    @property
+    def is_spent(self) -> bool:
+        """True once nothing may train any more."""
+        return len(self.progress) >= self.epochs
+
+    def enter(self, params: Mapping[str, Any], value: float) -> None:
+        """One epoch of a configuration gave this value."""
+        if value > self.best:
+            self.best, self._incumbent = value, dict(params)
+        self.progress.append((len(self.progress) + 1, self._incumbent))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Between a parameter and what a peer sees of it.
+
+    Args:
+        parameter: in the objective's terms.
+        is_by_hand: a logarithmic parameter is handed over as its place in 0..1, which is for peers that know
+            no logarithm; else bounds go as they are.
+    """
+
+    parameter: Parameter
+    is_by_hand: bool
+
+    @property
+    def is_changed(self) -> bool:
+        """True where the peer sees another number than the objective."""
+        return self.is_by_hand and self.parameter.log and self.parameter.kind is ParameterKind.FLOAT
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What the peer is told."""
+        assert self.parameter.low is not None
+        assert self.parameter.high is not None
+        return (0.0, 1.0) if self.is_changed else (self.parameter.low, self.parameter.high)
+
+    def value(self, seen: Any) -> Any:
+        """The objective's value for the peer's; what leaves the bounds is put on them."""
+        if self.parameter.choices:
+            return seen
+        low, high = self.bounds
+        inside = min(high, max(low, seen))
+        if not self.is_changed:
+            return int(inside) if self.parameter.kind is ParameterKind.INT else float(inside)
+        first, last = self.parameter.low, self.parameter.high
+        assert first is not None
+        assert last is not None
+        return first * (last / first) ** inside
+
+
+def scales(objective: Objective, *, is_by_hand: bool) -> dict[str, Scale]:
+    """One for each parameter, by name."""
+    return {p.name: Scale(p, is_by_hand) for p in objective.space}
