@@ -30,7 +30,7 @@ os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
 
 import ray
 from ray import tune
-from ray._private import ray_constants
+from ray._private import ray_constants, worker
 from ray.tune import Callback, Trainable, TuneError
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
@@ -45,6 +45,7 @@ from automl.types import Cause, Resources
 __all__ = ["RayScheduler"]
 
 _OBJECT_STORE_BYTES = 100 * 2**20
+_VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
 _LAUNCH, _REPORT, _FAILURE, _DONE = "launch", "report", "failure", "done"
 
 
@@ -238,6 +239,8 @@ class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
             self._feed.driver.on_start(launch.trial)
 
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:  # noqa: ARG002
+        with self._feed.remembering():
+            _check_life()
         if self._interrupted.is_set():
             self._feed.driver.interrupt()
             self._feed.halt()
@@ -272,6 +275,19 @@ def _check_fit(resources: Resources) -> None:
         where="--gpus-per-trial, --cpus-per-trial, --nodes-per-trial",
         hint="ask for less, or join a larger cluster with --ray-address",
     )
+
+
+def _check_life() -> None:
+    """Refuse to go on without the Ray that was started here, before Ray ends this process without a word."""
+    node = worker._global_node
+    dead = [kind for kind, _ in node.dead_processes()] if node is not None else []
+    if set(dead) & _VITAL:
+        raise EnvironmentUnusableError(
+            f"Ray on this machine died: {', '.join(dead)}",
+            where="ray",
+            hint="look for what killed it, often a lack of memory; nothing that was recorded is lost, go on "
+            "with: automl resume",
+        )
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", help="one fault")
     parser.add_argument("--minutes", type=float, default=30.0, help="begin no round after so long")
     asked = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that was begun is cleared away
     started = time.monotonic()
     rounds = plan_rounds(asked.rounds, seed=asked.seed, is_parallel=False if asked.one_at_a_time else None)
     rounds = [wanted for wanted in rounds if asked.only in {None, wanted.fault}]

@@ -14,11 +14,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from automl.trials import guard
+from tests.faults.server import TrackingServer
 from tests.faults.study import Controller, FaultyStudy
 
-__all__ = ["FAULTS", "Strike"]
+__all__ = ["FAULTS", "Strike", "nothing", "step_clock"]
 
 _BALLAST = "ballast"
+_DAY_S = 86400.0
+_STAYS_AWAY = 0.3
 
 
 @dataclass
@@ -29,58 +32,84 @@ class Strike:
         study: whom it strikes.
         controller: who has the study in hand.
         chance: the round's own randomness.
-        server: process of the tracking server, where the round has one.
+        server: the tracking server, where the round has one.
+        has_hit: False once it turns out that there is nobody to be struck any more.
     """
 
     study: FaultyStudy
     controller: Controller
     chance: random.Random
-    server: int | None = None
+    server: TrackingServer | None = None
+    has_hit: bool = True
+
+    def choose(self, find: Callable[[], list[int]]) -> list[int]:
+        """One of the processes there are; waits for the first, as long as the controller works."""
+        while not (found := find()) and not self.controller.is_over():
+            time.sleep(0.001)
+        self.has_hit = bool(found)
+        return [self.chance.choice(sorted(found))] if found else []
 
 
 Mend = Callable[[], None]
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Nothing has to be mended."""
 
 
 def kill_controller(strike: Strike) -> Mend:
     """The controller is killed without a word."""
     _kill([strike.controller.pid])
-    return _nothing
+    return nothing
 
 
 def cut_power(strike: Strike) -> Mend:
     """Everything is killed at once: controller, workers, guards, trainers."""
     _kill([strike.controller.pid, *_workers(strike), *strike.study.trial_processes()])
     _kill(strike.study.trial_processes())
-    return _nothing
+    return nothing
 
 
 def kill_trainer(strike: Strike) -> Mend:
-    """A trainer is killed, its guard is not: one rank, or what the kernel does when memory runs out."""
-    _kill(_some(strike, [pid for pid in strike.study.trial_processes() if not _is_guard(pid)]))
-    return _nothing
+    """A trainer is killed, its guard is not: what the kernel does when memory runs out."""
+    _kill(strike.choose(lambda: _trainers(strike)))
+    return nothing
+
+
+def kill_rank(strike: Strike) -> Mend:
+    """One of the processes that a trainer consists of is killed; the others wait for it in vain."""
+
+    def find_ranks() -> list[int]:
+        found = _trainers(strike)
+        return [pid for pid in found if _parent(pid) in found]
+
+    _kill(strike.choose(find_ranks))
+    return nothing
 
 
 def kill_guard(strike: Strike) -> Mend:
     """The process that minds a trainer is killed."""
-    _kill(_some(strike, [pid for pid in strike.study.trial_processes() if _is_guard(pid)]))
-    return _nothing
+    _kill(strike.choose(lambda: [pid for pid in strike.study.trial_processes() if _is_guard(pid)]))
+    return nothing
 
 
 def kill_worker(strike: Strike) -> Mend:
     """A Ray worker is killed with a trial in its hands."""
-    _kill(_some(strike, _workers(strike)))
-    return _nothing
+    _kill(strike.choose(lambda: _workers(strike)))
+    return nothing
+
+
+def kill_raylet(strike: Strike) -> Mend:
+    """The heart of the Ray that a controller started for itself is killed."""
+    _kill(strike.choose(lambda: [p for p in strike.study.processes() if _program(p).endswith(b"/raylet")]))
+    return nothing
 
 
 def interrupt(strike: Strike) -> Mend:
     """Ctrl-C, or SIGTERM of a batch system."""
     with suppress(ProcessLookupError):
         os.kill(strike.controller.pid, strike.chance.choice((signal.SIGINT, signal.SIGTERM)))
-    return _nothing
+    return nothing
 
 
 def tear_files(strike: Strike) -> Mend:
@@ -97,7 +126,7 @@ def tear_files(strike: Strike) -> Mend:
     newest = max(study.folder.root.glob("trials/*/checkpoints/epoch_*.pth"), key=_modified, default=None)
     if newest is not None and not _is_kept_for_good(study, newest):
         os.truncate(newest, newest.stat().st_size // 2)
-    return _nothing
+    return nothing
 
 
 def fill_disk(strike: Strike) -> Mend:
@@ -109,11 +138,22 @@ def fill_disk(strike: Strike) -> Mend:
     return lambda: ballast.unlink(missing_ok=True)
 
 
-def stop_server(strike: Strike) -> Mend:
+def freeze_server(strike: Strike) -> Mend:
     """The tracking server hangs: it takes connections and answers nothing."""
     assert strike.server is not None
-    os.killpg(strike.server, signal.SIGSTOP)
-    return lambda: os.killpg(strike.server or 0, signal.SIGCONT)
+    strike.server.freeze()
+    return strike.server.thaw
+
+
+def restart_server(strike: Strike) -> Mend:
+    """The tracking server is killed; it comes back while the study runs, or after that."""
+    assert strike.server is not None
+    strike.server.kill()
+    if strike.chance.random() < _STAYS_AWAY:
+        return strike.server.start
+    time.sleep(strike.chance.uniform(0, 1.5))
+    strike.server.start()
+    return nothing
 
 
 FAULTS: Mapping[str, Callable[[Strike], Mend]] = MappingProxyType(
@@ -125,25 +165,28 @@ FAULTS: Mapping[str, Callable[[Strike], Mend]] = MappingProxyType(
         "interrupted": interrupt,
         "files torn": tear_files,
         "disk full": fill_disk,
-        "tracking server hangs": stop_server,
-        "clock stepped": lambda _: _nothing,
+        "tracking server hangs": freeze_server,
+        "tracking server restarted": restart_server,
+        "clock stepped": kill_controller,
+        "rank killed": kill_rank,
         "ray worker killed": kill_worker,
+        "raylet killed": kill_raylet,
     }
 )
 
 
-def step_clock(chance_seed: int) -> Callable[[], None]:
-    """For the prelude of a controller: its wall clock jumps, to and fro, by up to a day."""
+def step_clock(chance_seed: int) -> Callable[[int], None]:
+    """For the prelude of a controller: its wall clock is wrong and jumps, to and fro, by up to a day."""
 
-    def begin() -> None:
-        chance, before = random.Random(chance_seed), time.time  # noqa: S311 - a seed repeats a round
-        shift = [0.0]
+    def begin(number: int) -> None:
+        chance, before = random.Random(100 * chance_seed + number), time.time  # noqa: S311 - a seed repeats a round
+        shift = [chance.uniform(-_DAY_S, _DAY_S)]
         time.time = lambda: before() + shift[0]  # type: ignore[assignment]
 
         def jump() -> None:
             while True:
                 time.sleep(chance.uniform(0.05, 0.3))
-                shift[0] = chance.uniform(-86400, 86400)
+                shift[0] = chance.uniform(-_DAY_S, _DAY_S)
 
         threading.Thread(target=jump, daemon=True).start()
 
@@ -159,6 +202,10 @@ def _workers(strike: Strike) -> list[int]:
     return [pid for pid in parents if pid is not None]
 
 
+def _trainers(strike: Strike) -> list[int]:
+    return [pid for pid in strike.study.trial_processes() if not _is_guard(pid)]
+
+
 def _parent(pid: int) -> int | None:
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
@@ -166,15 +213,18 @@ def _parent(pid: int) -> int | None:
         return None
 
 
+def _program(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0]
+    except OSError:
+        return b""
+
+
 def _is_guard(pid: int) -> bool:
     try:
         return os.fsencode(guard.__file__) in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-
-
-def _some(strike: Strike, pids: list[int]) -> list[int]:
-    return [strike.chance.choice(sorted(pids))] if pids else []
 
 
 def _kill(pids: list[int]) -> None:

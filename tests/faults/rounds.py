@@ -6,7 +6,7 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +14,27 @@ from typing import Any
 
 from automl.study.events import read_events
 from automl.types import Cause, TrialState
-from tests.faults.injection import FAULTS, Strike, step_clock
+from tests.faults.injection import FAULTS, Strike, nothing, step_clock
+from tests.faults.server import TrackingServer, run_server
 from tests.faults.study import EPOCHS, TRIALS, Controller, FaultyStudy
 
-__all__ = ["Outcome", "Round", "Stage", "plan_rounds", "run_round"]
+__all__ = ["Outcome", "Round", "Stage", "check_end", "plan_rounds", "run_round"]
 
 _LIMIT_S = 180.0
 _MOST_CONTROLLERS = 6
 _SEEDS = 3
 _ONE_AT_A_TIME = {
-    "controller killed": 30, "power cut": 20, "trainer killed": 10, "guard killed": 8, "interrupted": 10,
-    "files torn": 10, "disk full": 6, "tracking server hangs": 2, "clock stepped": 4,
+    "controller killed": 24, "power cut": 14, "trainer killed": 10, "rank killed": 8, "guard killed": 8,
+    "interrupted": 8, "files torn": 10, "disk full": 8, "tracking server hangs": 2,
+    "tracking server restarted": 2, "clock stepped": 6,
 }  # fmt: skip
 _SIDE_BY_SIDE = {
-    "controller killed": 26, "power cut": 18, "trainer killed": 12, "guard killed": 8, "interrupted": 8,
-    "files torn": 8, "disk full": 4, "clock stepped": 2, "ray worker killed": 14,
+    "controller killed": 22, "power cut": 14, "trainer killed": 10, "rank killed": 8, "guard killed": 8,
+    "interrupted": 8, "files torn": 8, "disk full": 6, "clock stepped": 4, "ray worker killed": 10,
+    "raylet killed": 2,
+}  # fmt: skip
+_SPARES_CONTROLLER = {
+    "trainer killed", "rank killed", "guard killed", "ray worker killed", "tracking server restarted",
 }  # fmt: skip
 
 
@@ -64,18 +70,18 @@ class Stage:
     Attributes:
         root: folder for all of them.
         skill: the fake skill.
+        ranked: the same, each of its trainers in two processes.
         store: an empty tracking database, already migrated.
         expected: seed to the table of a study that nothing struck.
         ray_address: of a cluster for trials side by side.
-        server: starts a tracking server on a database; its address and process.
     """
 
     root: Path
     skill: Path
+    ranked: Path
     store: Path
     expected: dict[int, list[tuple[Any, ...]]]
     ray_address: str | None = None
-    server: Callable[[Path], Any] | None = None
 
 
 def plan_rounds(count: int, *, seed: int = 0, is_parallel: bool | None = None) -> list[Round]:
@@ -97,10 +103,10 @@ def run_round(stage: Stage, wanted: Round) -> Outcome:
     root.mkdir(parents=True)
     with _small_disk(root) if wanted.fault == "disk full" else nullcontext():
         study = _prepare(stage, wanted, root)
-        with _server(stage, wanted, study) as server:
+        with _server(wanted, study) as server:
             try:
                 controllers = _play(study, wanted, server)
-                _check(study, wanted, stage.expected.get(study.seed))
+                check_end(study, None if wanted.is_parallel else stage.expected[study.seed])
             except AssertionError as error:
                 problem = f"{str(error).partition(chr(10))[0] or 'assertion'} [{_last_words(root)}]"
         if not problem:
@@ -116,32 +122,36 @@ def _last_words(root: Path) -> str:
 
 def _prepare(stage: Stage, wanted: Round, root: Path) -> FaultyStudy:
     (root / "results").mkdir()
-    study = FaultyStudy(root, stage.skill, wanted.number % _SEEDS, epoch_s=0.03)
+    skill = stage.ranked if wanted.fault == "rank killed" else stage.skill
+    study = FaultyStudy(root, skill, wanted.number % _SEEDS, epoch_s=0.03)
     shutil.copyfile(stage.store, study.store_file())
     if wanted.is_parallel:
-        study.side_by_side, study.ray_address = 2, stage.ray_address
+        study.side_by_side = 2
+        study.ray_address = None if wanted.fault == "raylet killed" else stage.ray_address
     if wanted.fault == "clock stepped":
         study.prelude = step_clock(wanted.number)
     return study
 
 
-def _play(study: FaultyStudy, wanted: Round, server: int | None) -> int:
+def _play(study: FaultyStudy, wanted: Round, server: TrackingServer | None) -> int:
     """Strike until all strikes are spent, then let it end; the number of controllers it took."""
     chance, seen = random.Random(wanted.number), list[bytes]()  # noqa: S311 - likewise
     controller, controllers, strikes = study.begin(), 1, 0
     while True:
         if strikes < wanted.strikes and _reach(study, controller, chance):
             seen = _longer(seen, study.lines())
-            mend = FAULTS[wanted.fault](Strike(study, controller, chance, server))
-            strikes += 1
-            if wanted.fault in {"trainer killed", "guard killed", "ray worker killed"}:
+            strike = Strike(study, controller, chance, server)
+            mend = FAULTS[wanted.fault](strike)
+            strikes += strike.has_hit
+            if wanted.fault in _SPARES_CONTROLLER and mend is nothing:
                 continue
         else:
-            mend = _nothing
+            mend = nothing
         code = controller.wait(_LIMIT_S)
         seen = _longer(seen, study.lines())
         mend()
         if code == 0:
+            assert strikes, "the fault never struck"
             return controllers
         assert code in {-9, 3, 130}, f"controller {controllers} ended with {code}"
         assert controllers < _MOST_CONTROLLERS, f"{controllers} controllers were not enough"
@@ -152,18 +162,11 @@ def _reach(study: FaultyStudy, controller: Controller, chance: random.Random) ->
     """Wait for a random moment of the study; False when it ended before."""
     wanted = len(study.lines()) + chance.randint(0, 12)
     while len(study.lines()) < wanted:
-        if not Path(f"/proc/{controller.pid}/environ").exists() or _is_zombie(controller.pid):
+        if controller.is_over():
             return False
         time.sleep(0.002)
     time.sleep(chance.choice((0.0, 0.0, chance.uniform(0, 0.1))))
-    return not _is_zombie(controller.pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+    return not controller.is_over()
 
 
 def _longer(seen: list[bytes], now: list[bytes]) -> list[bytes]:
@@ -171,9 +174,20 @@ def _longer(seen: list[bytes], now: list[bytes]) -> list[bytes]:
     return now
 
 
-def _check(study: FaultyStudy, wanted: Round, expected: list[tuple[Any, ...]] | None) -> None:
+def check_end(study: FaultyStudy, expected: list[tuple[Any, ...]] | None = None) -> None:
+    """Look at processes, events, states and run tree of a study that has ended.
+
+    Args:
+        study: after its last controller.
+        expected: the table it must come to; None where trials side by side leave that to chance.
+
+    Raises:
+        AssertionError: says what is wrong.
+    """
     assert study.trial_processes() == [], "a process of a trial is left"
-    list(read_events(study.folder.events))
+    assert study.processes() == [], "a process of the study is left"
+    times = [at for at, _ in read_events(study.folder.events)]
+    assert times == sorted(times), "time went back"
     state = study.state()
     assert state.phase.value == "finished", f"the study is {state.phase.value}"
     assert len(state.records) == TRIALS, f"{len(state.records)} trials of {TRIALS}"
@@ -185,7 +199,7 @@ def _check(study: FaultyStudy, wanted: Round, expected: list[tuple[Any, ...]] | 
         assert record.cause in {Cause.NONE, Cause.EARLY_STOPPED}, f"trial {record.id} {record.cause}"
         is_whole = record.epochs == EPOCHS if record.state is TrialState.SUCCEEDED else record.epochs < EPOCHS
         assert is_whole, f"trial {record.id} {record.state} after {record.epochs} epochs"
-    if not wanted.is_parallel and expected is not None:
+    if expected is not None:
         assert study.table() == expected, "the final table is another"
     assert study.send() == 0, "sync failed"
     _check_tree(study)
@@ -204,10 +218,6 @@ def _check_tree(study: FaultyStudy) -> None:
         assert len(points) == len(set(points)), f"run of trial {trial} has points twice"
 
 
-def _nothing() -> None:
-    """Nothing has to be mended."""
-
-
 @contextmanager
 def _small_disk(root: Path) -> Iterator[None]:
     """A file system of three megabytes, which can be filled."""
@@ -219,10 +229,10 @@ def _small_disk(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _server(stage: Stage, wanted: Round, study: FaultyStudy) -> Iterator[int | None]:
-    if wanted.fault != "tracking server hangs" or stage.server is None:
+def _server(wanted: Round, study: FaultyStudy) -> Iterator[TrackingServer | None]:
+    if not wanted.fault.startswith("tracking server"):
         yield None
         return
-    with stage.server(study.store_file()) as (address, process):
-        study.tracking_uri = address
-        yield process
+    with run_server(study.store_file()) as server:
+        study.tracking_uri = server.address
+        yield server

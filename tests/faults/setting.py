@@ -5,24 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from mlflow import MlflowClient
 
 from tests.fakes.fake_skill import write_fake_skill
+from tests.faults import ranks
+from tests.faults.fate import share_fate
 from tests.faults.rounds import Stage
 from tests.faults.study import Controller, FaultyStudy
 
 __all__ = ["set_stage"]
-
-_SERVER_STARTS_S = 90.0
 
 
 @contextmanager
@@ -34,7 +32,7 @@ def set_stage(root: Path, *, has_ray: bool, seeds: int = 3) -> Iterator[Stage]:
         has_ray: whether a cluster is wanted.
         seeds: so many studies are run undisturbed, to be compared with.
     """
-    skill = write_fake_skill(root / "skill")
+    skill, ranked = write_fake_skill(root / "skill"), _write_ranked_skill(root / "ranked")
     store = root / "empty.db"
     assert Controller(lambda: _migrate(store), root / "migrate.log").wait(300) == 0
     expected = {}
@@ -46,7 +44,14 @@ def set_stage(root: Path, *, has_ray: bool, seeds: int = 3) -> Iterator[Stage]:
         assert study.begin().wait(300) == 0, (place / "controller.log").read_text()
         expected[seed] = study.table()
     with _cluster() if has_ray else _no_cluster() as address:
-        yield Stage(root, skill, store, expected, address, _tracking_server)
+        yield Stage(root, skill, ranked, store, expected, address)
+
+
+def _write_ranked_skill(root: Path) -> Path:
+    skill = write_fake_skill(root)
+    info = skill / "references" / "skill_info.yaml"
+    info.write_text(info.read_text().replace(str(ranks.TRAINER), ranks.__file__))
+    return skill
 
 
 def _migrate(store: Path) -> int:
@@ -64,68 +69,34 @@ def _cluster() -> Iterator[str]:
     """A Ray cluster on loopback that outlives its controllers, as clusters do."""
     home = Path(f"/tmp/automl-faults-ray-{os.getpid()}")  # noqa: S108 - sockets need short names
     code = (
-        "import sys, threading\n"
+        "import shutil, signal, sys, threading\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
         "from automl.adapters.ray_tune import _stay_on_loopback, ray\n"
         "_stay_on_loopback()\n"
-        f"ray.init(address='local', num_cpus=4, include_dashboard=False, _temp_dir={str(home)!r},\n"
+        f"ray.init(address='local', num_cpus=2, include_dashboard=False, _temp_dir={str(home)!r},\n"
         "         object_store_memory=100 * 2**20, log_to_driver=False)\n"
         "print(ray.get_runtime_context().gcs_address, flush=True)\n"
-        "import signal; signal.signal(signal.SIGINT, lambda *_: sys.exit())\n"
-        "threading.Event().wait()\n"
+        "try:\n"
+        "    threading.Event().wait()\n"
+        "finally:\n"
+        "    ray.shutdown()\n"
+        f"    shutil.rmtree({str(home)!r}, ignore_errors=True)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=partial(share_fate, signal.SIGTERM),
+    )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().decode().strip()
         assert address, "no cluster"
         yield address
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(30)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@contextmanager
-def _tracking_server(store: Path) -> Iterator[tuple[str, int]]:
-    """A tracking server on a database; its address and the id of its process group."""
-    port = _free_port()
-    words = [
-        "server",
-        "--backend-store-uri",
-        f"sqlite:///{store}",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *words, "--workers", "1"], cwd=store.parent, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _await(f"{address}/health")
-        yield address, process.pid
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGCONT)
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _await(address: str) -> None:
-    deadline = time.monotonic() + _SERVER_STARTS_S
-    while time.monotonic() < deadline:
-        with suppress(OSError), urllib.request.urlopen(address, timeout=2):  # noqa: S310 - our own loopback
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"{address} does not answer")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,13 +9,20 @@ import os
 import signal
 import sqlite3
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - before the fork, as everything is
+
+import automl.adapters.random_forest  # noqa: F401 - likewise
+from automl.adapters import mlflow_sink
+from automl.adapters.mlflow_sink import MlflowSink
 from automl.adapters.ray_tune import RayScheduler
 from automl.adapters.ray_tune import _stay_on_loopback as stay_on_loopback
 from automl.adapters.sequential import SequentialScheduler
@@ -26,11 +33,13 @@ from automl.study.state import StudyState, read_state
 from automl.study.store import StudyFolder
 from automl.trials.leftovers import find_leftovers
 from automl.types import Direction, Metric, Resources, TrialId
+from tests.faults.fate import ROUND_VARIABLE, find_marked, share_fate
 
 __all__ = ["Controller", "FaultyStudy"]
 
 METRIC = Metric("AP11", Direction.MAXIMIZE)
 TRIALS, EPOCHS = 5, 4
+_FLUSH_S = 2.0
 
 
 class Controller:
@@ -50,6 +59,13 @@ class Controller:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         return None if pid == 0 else os.waitstatus_to_exitcode(status)
 
+    def is_over(self) -> bool:
+        """Whether it has ended, collected or not."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+
     def wait(self, limit_s: float) -> int:
         """Exit code; a controller that does not end is killed and counts as hung."""
         deadline = time.monotonic() + limit_s
@@ -63,6 +79,7 @@ class Controller:
 
 
 def _as_process(work: Callable[[], int], log: Path) -> int:
+    share_fate()
     os.setsid()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
@@ -93,7 +110,7 @@ class FaultyStudy:
         ray_address: a running cluster; None starts one for each controller.
         tracking_uri: None is a SQLite file beside the results.
         store: the database behind that.
-        prelude: what a controller does before it begins.
+        prelude: what a controller does before it begins; it is told how many there were before it.
     """
 
     root: Path
@@ -104,7 +121,8 @@ class FaultyStudy:
     tracking_uri: str | None = None
     store: Path | None = None
     epoch_s: float = 0.03
-    prelude: Callable[[], None] = field(default=lambda: None)
+    prelude: Callable[[int], None] = field(default=lambda _: None)
+    controllers: int = 0
 
     @property
     def folder(self) -> StudyFolder:
@@ -125,22 +143,28 @@ class FaultyStudy:
             ray_address=self.ray_address,
             tracking_uri=self.tracking_uri,
         )
-        return Controller(lambda: self._work(lambda: run(request).exit_code), self.root / "controller.log")
+        return self._control(lambda: run(request).exit_code)
 
     def go_on(self) -> Controller:
         """A further controller; it begins the study where the first never came so far."""
         if not self.folder.sheet.exists():
             return self.begin()
-        return Controller(
-            lambda: self._work(lambda: resume(self.folder).exit_code), self.root / "controller.log"
-        )
+        return self._control(lambda: resume(self.folder).exit_code)
 
     def send(self) -> int:
         """``automl sync``; its exit code."""
         return Controller(lambda: int(sync(self.folder).events < 0), self.root / "sync.log").wait(120)
 
+    def _control(self, start: Callable[[], int]) -> Controller:
+        controller = Controller(lambda: self._work(start), self.root / "controller.log")
+        self.controllers += 1
+        return controller
+
     def _work(self, start: Callable[[], int]) -> int:
-        self.prelude()
+        os.environ.update({ROUND_VARIABLE: str(self.root), "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"})
+        tempfile.tempdir = str(self.root.parent)  # what a killed controller leaves there goes with the stage
+        self.prelude(self.controllers)
+        mlflow_sink.MlflowSink = partial(MlflowSink, flush_s=_FLUSH_S)  # type: ignore[misc, assignment]
         if self.ray_address:
             stay_on_loopback()
         resources = Resources(max_concurrent=self.side_by_side, ray_address=self.ray_address)
@@ -167,6 +191,10 @@ class FaultyStudy:
         return [
             pid for number in range(TRIALS) for pid in find_leftovers(self.folder.trial(TrialId(str(number))))
         ]
+
+    def processes(self) -> list[int]:
+        """All that controllers of this study started, Ray of their own included."""
+        return find_marked(str(self.root))
 
     def table(self) -> list[tuple[Any, ...]]:
         """The final table: what each trial tried, how it ended, how far it came, and the winner."""
