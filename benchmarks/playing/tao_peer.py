@@ -52,7 +52,9 @@ def play(name: str, objective: Objective, *, epochs: int, seed: int, python: Pat
     }
     player = _Player(objective, seed, Ledger(epochs), {})
     if "def" in marks:
-        player.train({"job": "", "origin": None, "epochs": EPOCHS, "params": objective.space.defaults()})
+        player.train(
+            {"job": "default", "origin": None, "epochs": EPOCHS, "params": objective.space.defaults()}
+        )
     server = _server(python)
     server.write(task)
     while not player.ledger.is_spent:
@@ -72,7 +74,7 @@ class _Player:
 
     def train(self, launch: Mapping[str, Any]) -> float | None:
         """Last observed value of a job; None where it cannot train."""
-        origin = self.jobs[launch["origin"]] if launch["origin"] is not None else None
+        origin = self.jobs.get(launch["origin"])  # a job that failed left no checkpoint
         try:
             job = self._begin(launch["params"], launch["epochs"], origin)
         except OutOfMemoryError:
