@@ -11,6 +11,7 @@ reports of the past again gives the same rungs.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping
 from typing import Protocol
@@ -78,16 +79,13 @@ class SuccessiveHalving:
         judge: Judge | None = None,
     ) -> None:
         self._metric = metric
-        self._reduction = reduction
-        self._spared = spared
         self._judge = judge
-        self._rungs: dict[int, dict[TrialId, float]] = {
-            epoch: {} for epoch in rung_epochs(max_epochs, reduction)
-        }
+        self._rungs = {epoch: _Rung(reduction, spared) for epoch in rung_epochs(max_epochs, reduction)}
         self._best: dict[TrialId, float] = {}
-        self._gone_on: dict[int, set[TrialId]] = {epoch: set() for epoch in self._rungs}
+        self._leader: TrialId | None = None
+        self._spared = spared
+        self._turn: dict[TrialId, int] = {}
         self._waits_at: dict[TrialId, int] = {}
-        self._paused: set[TrialId] = set()
 
     def has_room(self) -> bool:
         """Always: a new trial never waits for others."""
@@ -99,14 +97,11 @@ class SuccessiveHalving:
         Args:
             is_full: no new trial will come; places are rounded up then, so that the best of a few goes on.
         """
-        for epoch in sorted(self._rungs, reverse=True):
-            waiting = {trial for trial in self._paused if self._waits_at[trial] == epoch}
-            if not waiting or self._places(epoch, is_full=is_full) < 1:
-                continue
-            best = next(trial for trial in self._ranked(epoch) if trial in waiting)
-            return Promotion(
-                best, f"best of those that wait at epoch {epoch}, where {len(self._rungs[epoch])} came"
-            )
+        for epoch, rung in reversed(self._rungs.items()):
+            if rung.promotable and rung.places(is_full=is_full) >= 1:
+                best = rung.promotable.best(self._marks(rung))
+                told = f"best of those that wait at epoch {epoch}, where {len(rung.standing)} came"
+                return Promotion(best, told)
         return self._unfinished_leader() if is_full else None
 
     def on_suggested(self, record: TrialRecord) -> None:
@@ -116,61 +111,159 @@ class SuccessiveHalving:
         """What becomes of the trial after this epoch; called once per report, in order."""
         if report.value is not None and self._metric.is_better(report.value, self._best.get(trial)):
             self._best[trial] = report.value
+            self._turn.setdefault(trial, len(self._turn))
+            self._leader = self._lead(trial)
         if trial not in self._best:
             return Decision.CONTINUE
-        reached = [
-            epoch for epoch, rung in self._rungs.items() if epoch <= report.epoch and trial not in rung
-        ]
-        for epoch in reached:
-            self._rungs[epoch][trial] = self._metric.direction.sign * self._best[trial]
+        for epoch, rung in self._rungs.items():
+            if epoch > report.epoch or trial in rung.standing:
+                continue
+            rung.enter(trial, self._metric.direction.sign * self._best[trial])
             if trial not in self._spared and not self._goes_on(trial, epoch):
-                self._waits_at[trial] = epoch
+                self._wait(trial, epoch)
                 return Decision.PAUSE
         return Decision.CONTINUE
 
     def on_paused(self, record: TrialRecord) -> None:
         """A trial can be promoted from now on."""
         if record.id in self._waits_at:
-            self._paused.add(record.id)
+            self._rungs[self._waits_at[record.id]].promotable.add(record.id)
 
     def on_queued(self, record: TrialRecord) -> None:
         """A paused trial goes on to its next rung."""
-        if record.id in self._paused:
-            self._paused.discard(record.id)
-            self._gone_on[self._waits_at[record.id]].add(record.id)
+        rung = self._rung_of(record.id)
+        if rung is not None and record.id in rung.promotable:
+            rung.promotable.discard(record.id)
+            rung.let_go(record.id)
 
     def on_ended(self, record: TrialRecord) -> None:
         """A final trial cannot be promoted; its places at the rungs stay."""
-        self._paused.discard(record.id)
-        self._waits_at.pop(record.id, None)
+        rung = self._rung_of(record.id)
+        if rung is not None:
+            rung.promotable.discard(record.id)
+            rung.waiting.discard(record.id)
+            del self._waits_at[record.id]
+
+    def _wait(self, trial: TrialId, epoch: int) -> None:
+        if before := self._rung_of(trial):  # tried again after a failure, it need not have paused there
+            before.waiting.discard(trial)
+        self._waits_at[trial] = epoch
+        self._rungs[epoch].waiting.add(trial)
+
+    def _rung_of(self, trial: TrialId) -> _Rung | None:
+        """Where a trial was paused last."""
+        return self._rungs[self._waits_at[trial]] if trial in self._waits_at else None
 
     def _unfinished_leader(self) -> Promotion | None:
         """The best trial of all if it is paused: who may win has to be trained to the end."""
+        leader = self._leader
+        rung = None if leader is None else self._rung_of(leader)
+        if leader is None or rung is None or leader not in rung.promotable:
+            return None
+        return Promotion(leader, "best of all so far, and not at its end")
+
+    def _lead(self, trial: TrialId) -> TrialId:
+        """The best of all now that this trial's best is better than it was, the first among equals."""
+        if self._leader is None:
+            return trial
         sign = self._metric.direction.sign
-        leader = max(self._best, key=lambda trial: sign * self._best[trial], default=None)
-        return Promotion(leader, "best of all so far, and not at its end") if leader in self._paused else None
+        return max(self._leader, trial, key=lambda name: (sign * self._best[name], -self._turn[name]))
 
-    def _places(self, epoch: int, *, is_full: bool) -> int:
-        """So many may go on from a rung now."""
-        share = len(self._rungs[epoch].keys() - self._spared) / self._reduction
-        return (math.ceil(share) if is_full else math.floor(share)) - len(self._gone_on[epoch])
-
-    def _ranked(self, epoch: int) -> list[TrialId]:
-        """Trials of a rung, best first, the earlier arrival among equals."""
-        rung = self._rungs[epoch]
-        is_hedge = len(self._gone_on[epoch]) % _HEDGE == _HEDGE - 1
-        marks = rung if self._judge is None or is_hedge else self._judge.judge(rung)
-        return sorted(rung, key=lambda trial: -marks[trial])
+    def _marks(self, rung: _Rung) -> Mapping[TrialId, float] | None:
+        """What the judge thinks of the trials of a rung; None where the rung goes by what they reached."""
+        is_hedge = len(rung.gone_on) % _HEDGE == _HEDGE - 1
+        return None if self._judge is None or is_hedge else self._judge.judge(rung.standing)
 
     def _goes_on(self, trial: TrialId, epoch: int) -> bool:
         """Whether a trial that just came to a rung is better than all that wait there, and has a place."""
-        if self._judge is not None and not self._judge.trusts(epoch):
-            self._gone_on[epoch].add(trial)
-            return True
-        if self._places(epoch, is_full=False) < 1:
+        rung = self._rungs[epoch]
+        is_trusted = self._judge is None or self._judge.trusts(epoch)
+        if is_trusted and (rung.places(is_full=False) < 1 or not rung.is_led_by(trial, self._marks(rung))):
             return False
-        waiting = {other for other, at in self._waits_at.items() if at == epoch} - self._gone_on[epoch]
-        if next(other for other in self._ranked(epoch) if other == trial or other in waiting) != trial:
-            return False
-        self._gone_on[epoch].add(trial)
+        rung.let_go(trial)
         return True
+
+
+class _Rung:
+    """The trials that came to one epoch.
+
+    Attributes:
+        standing: quality of each, larger is better, in the order in which they came.
+        gone_on: those that a place was given to.
+        waiting: those that were told to pause here and have not gone on since.
+        promotable: those that are paused, their resources given back.
+    """
+
+    def __init__(self, reduction: int, spared: frozenset[TrialId]) -> None:
+        self._reduction, self._spared = reduction, spared
+        self._turn: dict[TrialId, int] = {}
+        self._sharing = 0
+        self.standing: dict[TrialId, float] = {}
+        self.gone_on: set[TrialId] = set()
+        self.waiting = _Waiting(self.standing, self._turn)
+        self.promotable = _Waiting(self.standing, self._turn)
+
+    def enter(self, trial: TrialId, quality: float) -> None:
+        """A trial came to the epoch."""
+        self._turn[trial] = len(self.standing)
+        self.standing[trial] = quality
+        self._sharing += trial not in self._spared
+
+    def let_go(self, trial: TrialId) -> None:
+        """Give a place to a trial."""
+        self.gone_on.add(trial)
+        self.waiting.discard(trial)
+
+    def places(self, *, is_full: bool) -> int:
+        """So many may go on now."""
+        share = self._sharing / self._reduction
+        return (math.ceil(share) if is_full else math.floor(share)) - len(self.gone_on)
+
+    def is_led_by(self, newest: TrialId, marks: Mapping[TrialId, float] | None) -> bool:
+        """Whether the trial that came last is better than all that wait; an equal one that waits is first."""
+        if not self.waiting:
+            return True
+        known = self.standing if marks is None else marks
+        return known[newest] > known[self.waiting.best(marks)]
+
+
+class _Waiting:
+    """Trials of a rung, the best of which is at hand.
+
+    Args:
+        standing: quality of the rung's trials, which never changes.
+        turn: their places in the order of arrival.
+    """
+
+    def __init__(self, standing: Mapping[TrialId, float], turn: Mapping[TrialId, int]) -> None:
+        self._standing, self._turn = standing, turn
+        self._members: set[TrialId] = set()
+        self._heap: list[tuple[float, int, TrialId]] = []
+
+    def __contains__(self, trial: TrialId) -> bool:
+        return trial in self._members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def add(self, trial: TrialId) -> None:
+        """One more; nothing when it is among them."""
+        if trial not in self._members:
+            self._members.add(trial)
+            heapq.heappush(self._heap, (-self._standing[trial], self._turn[trial], trial))
+
+    def discard(self, trial: TrialId) -> None:
+        """One less; the heap forgets it once it comes up."""
+        self._members.discard(trial)
+
+    def best(self, marks: Mapping[TrialId, float] | None) -> TrialId:
+        """The best of them, the earlier arrival among equals.
+
+        Args:
+            marks: what counts, larger is better; None for their standing.
+        """
+        if marks is not None:
+            return max(self._members, key=lambda trial: (marks[trial], -self._turn[trial]))
+        while self._heap[0][2] not in self._members:
+            heapq.heappop(self._heap)
+        return self._heap[0][2]

@@ -13,6 +13,7 @@ from bevfusion.errors import DataError, Fault
 
 __all__ = ["numbered_lines", "parse_floats", "read_names"]
 
+_MOST_FAULTS_TOLD = 20
 _LONGEST_NAME = 60  # in whatever alphabet, and with an ending, a name of a file has 255 bytes
 
 
@@ -79,5 +80,7 @@ def read_names(path: Path, *, kind: str, hint: str, is_numeric: bool = False) ->
         else:
             names[name] = line
     if faults:
-        raise DataError(faults)
+        more = len(faults) - _MOST_FAULTS_TOLD
+        rest = [Fault(f"{more} more names are not right", str(path), hint)] if more > 0 else []
+        raise DataError(faults[:_MOST_FAULTS_TOLD] + rest)
     return names
