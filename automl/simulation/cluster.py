@@ -131,8 +131,9 @@ class _Simulation:
         self._now = self._busy_s = self._startup_s = self._best_at = self._controller_s = 0.0
         self._events = 0
         self._best: float | None = None
-        self._due: list[tuple[float, int, TrialId]] = []
+        self._due: list[tuple[float, int, TrialId, Event | None]] = []
         self._order = count()
+        self._workers = 0
         self._state = StudyState(landscape.metric)
         self._spending = Spending(budget, Resources(1.0), self._state, now=lambda: self._now)
 
@@ -140,8 +141,11 @@ class _Simulation:
         self._record(StudyStarted(0, 0))
         self._fill()
         while self._due:
-            self._now, _, trial = heapq.heappop(self._due)
-            self._finish_epoch(self._state.records[trial])
+            self._now, _, trial, ending = heapq.heappop(self._due)
+            if ending is None:
+                self._finish_epoch(self._state.records[trial])
+            else:
+                self._record(ending)
             self._fill()
         return SimulatedStudy(
             makespan_s=self._now,
@@ -158,9 +162,19 @@ class _Simulation:
 
     def _fill(self) -> None:
         for trial in self._next_trials():
+            startup_s = self._times.startup_s
+            if self._state.records[trial].epochs:
+                startup_s += self._times.checkpoint_s
             self._record(TrialStarted(trial))
-            self._startup_s += self._times.startup_s
-            self._schedule(trial, self._times.startup_s + self._times.epoch_s)
+            self._startup_s += startup_s
+            self._schedule(trial, startup_s + self._times.epoch_s, wait_s=self._wait_s())
+
+    def _wait_s(self) -> float:
+        """Until a trial has its resources: those that another one left, or a worker that has to start."""
+        if self._workers == self._slots:
+            return self._times.handover_s
+        self._workers += 1
+        return (self._workers - 1) * self._times.worker_s
 
     def _next_trials(self) -> Iterator[TrialId]:
         while len(self._due) < self._slots and not self._spending.is_spent():
@@ -180,24 +194,33 @@ class _Simulation:
                 case _:
                     return
 
-    def _schedule(self, trial: TrialId, seconds: float) -> None:
+    def _schedule(
+        self, trial: TrialId, seconds: float, *, wait_s: float = 0.0, ending: Event | None = None
+    ) -> None:
+        """What a trial does next: finish an epoch, or end."""
         self._busy_s += seconds
-        heapq.heappush(self._due, (self._now + seconds, next(self._order), trial))
+        heapq.heappush(self._due, (self._now + wait_s + seconds, next(self._order), trial, ending))
+
+    def _end(self, event: TrialEnded | TrialPaused) -> None:
+        if self._times.ending_s:
+            self._schedule(event.trial, self._times.ending_s, ending=event)
+        else:
+            self._record(event)
 
     def _finish_epoch(self, record: TrialRecord) -> None:
         report = self._landscape.report(record.params, record.epochs + 1, self._budget.max_epochs)
         decision = self._record(EpochReported(record.id, report))
         self._look_for_best(record)
         if report.epoch >= self._budget.max_epochs:
-            self._record(TrialEnded(record.id, TrialState.SUCCEEDED))
+            self._end(TrialEnded(record.id, TrialState.SUCCEEDED))
         elif self._spending.is_spent():
-            self._record(TrialEnded(record.id, TrialState.CANCELLED, Cause.BUDGET))
+            self._end(TrialEnded(record.id, TrialState.CANCELLED, Cause.BUDGET))
         elif decision is Decision.CONTINUE:
             self._schedule(record.id, self._times.epoch_s)
         else:
             state, cause = _STOPS[decision]
             is_pause = state is TrialState.PAUSED
-            self._record(TrialPaused(record.id, cause) if is_pause else TrialEnded(record.id, state, cause))
+            self._end(TrialPaused(record.id, cause) if is_pause else TrialEnded(record.id, state, cause))
 
     def _look_for_best(self, record: TrialRecord) -> None:
         height = self._landscape.height(record.params)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from automl.errors import StudyError
-from automl.study.events import EpochReported, Event, TrialStarted, read_events
+from automl.study.events import (
+    EpochReported,
+    Event,
+    StudyStarted,
+    TrialEnded,
+    TrialPaused,
+    TrialQueued,
+    TrialStarted,
+    read_events,
+)
 from automl.study.store import StudyFolder, list_folders
 from automl.types import TrialId
 
@@ -22,10 +32,18 @@ class TrialTimes:
     Attributes:
         startup_s: from its resources to its first step; paid again whenever a paused trial goes on.
         epoch_s: one epoch, its validation and checkpoint included.
+        checkpoint_s: what a launch that goes on from a checkpoint takes beyond a first one.
+        ending_s: from its last report until its processes are gone.
+        handover_s: from there until the next trial has its resources.
+        worker_s: between the first trials of a study, whose workers start one after another.
     """
 
     startup_s: float
     epoch_s: float
+    checkpoint_s: float = 0.0
+    ending_s: float = 0.0
+    handover_s: float = 0.0
+    worker_s: float = 0.0
 
 
 def measure_times(results_dir: Path, model: str) -> TrialTimes | None:
@@ -34,15 +52,22 @@ def measure_times(results_dir: Path, model: str) -> TrialTimes | None:
     A first epoch comes after start-up and epoch together, so the start-up is what it takes beyond a later
     one; a study of one-epoch trials says nothing of the two apart.
     """
-    firsts: list[float] = []
-    laters: list[float] = []
+    seen = _Stopwatch()
     for folder in list_folders(results_dir):
         if _is_of(folder, model):
-            _collect(read_events(folder.events), firsts, laters)
-    if not laters:
+            seen.watch(read_events(folder.events))
+    if not seen.epochs:
         return None
-    epoch_s = median(laters)
-    return TrialTimes(max(0.0, median(firsts) - epoch_s), epoch_s)
+    epoch_s = median(seen.epochs)
+    first_s = median(seen.firsts or seen.resumed)
+    return TrialTimes(
+        startup_s=max(0.0, first_s - epoch_s),
+        epoch_s=epoch_s,
+        checkpoint_s=max(0.0, median(seen.resumed or [first_s]) - first_s),
+        ending_s=median(seen.endings or [0.0]),
+        handover_s=median(seen.handovers or [0.0]),
+        worker_s=median(seen.workers or [0.0]),
+    )
 
 
 def _is_of(folder: StudyFolder, model: str) -> bool:
@@ -52,16 +77,44 @@ def _is_of(folder: StudyFolder, model: str) -> bool:
         return False
 
 
-def _collect(events: Iterable[tuple[float, Event]], firsts: list[float], laters: list[float]) -> None:
-    started: dict[TrialId, float] = {}
-    reported: dict[TrialId, float] = {}
-    for at, event in events:
-        if isinstance(event, TrialStarted):
-            started[event.trial] = at
-            reported.pop(event.trial, None)
-        elif isinstance(event, EpochReported):
-            if event.trial in reported:
-                laters.append(at - reported[event.trial])
-            else:
-                firsts.append(at - started[event.trial])
-            reported[event.trial] = at
+class _Stopwatch:
+    """Seconds between events, by what happens there.
+
+    A slot that came free is taken to go to the next trial that starts, the longest free one first.
+    """
+
+    def __init__(self) -> None:
+        self.firsts: list[float] = []
+        self.resumed: list[float] = []
+        self.epochs: list[float] = []
+        self.endings: list[float] = []
+        self.handovers: list[float] = []
+        self.workers: list[float] = []
+
+    def watch(self, events: Iterable[tuple[float, Event]]) -> None:
+        """Take in a study."""
+        heard: dict[TrialId, tuple[float, list[float]]] = {}
+        known: set[TrialId] = set()
+        free: deque[float] = deque()
+        last_start: float | None = None
+        for at, event in events:
+            match event:
+                case StudyStarted():
+                    heard, free, last_start = {}, deque(), None
+                case TrialStarted(trial):
+                    if free:
+                        self.handovers.append(at - free.popleft())
+                    elif last_start is not None:
+                        self.workers.append(at - last_start)
+                    last_start = at
+                    heard[trial] = (at, self.resumed if trial in known else self.firsts)
+                case EpochReported(trial) if trial in heard:
+                    before, kind = heard[trial]
+                    kind.append(at - before)
+                    heard[trial] = (at, self.epochs)
+                    known.add(trial)
+                case TrialPaused(trial) | TrialEnded(trial) | TrialQueued(trial) if trial in heard:
+                    before, kind = heard.pop(trial)
+                    if kind is self.epochs:
+                        self.endings.append(at - before)
+                    free.append(at)

@@ -80,6 +80,14 @@ def test_promoted_trial_pays_its_start_again() -> None:
     assert (study.startup_s, study.makespan_s, study.epochs) == (10.0, 40.0, 3)
 
 
+def test_every_part_of_a_trial_takes_its_time() -> None:
+    parts = TrialTimes(5.0, 10.0, checkpoint_s=100.0, ending_s=3.0, handover_s=2.0, worker_s=1.0)
+    strategy = PacedSearch(GridSearcher(), FullLength())
+    study = simulate(strategy, Landscape(SPACE, AP11), parts, slots=2, budget=Budget(3, 6))
+    assert study.makespan_s == (5 + 60 + 3) + 2 + (5 + 60 + 3)  # the slot of trial 0 goes to trial 2
+    assert study.busy_s == 3 * 68.0
+
+
 def test_epoch_budget_ends_the_study() -> None:
     strategy = PacedSearch(GridSearcher(), FullLength())
     study = simulate(strategy, Landscape(SPACE, AP11), TIMES, slots=2, budget=Budget(9, 6, epochs=10))

@@ -13,7 +13,7 @@ from automl.study.events import (
     TrialStarted,
     TrialSuggested,
 )
-from automl.study.store import new_folder
+from automl.study.store import StudyFolder, new_folder
 from automl.types import Budget, Cause, Direction, Metric, Report, StudySheet, TrialId
 
 TRIAL = TrialId("0")
@@ -32,11 +32,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return stamps
 
 
-def test_startup_is_what_a_first_epoch_takes_beyond_a_later_one(tmp_path: Path, clock: list[float]) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
     folder = new_folder(tmp_path, "study")
     sheet = StudySheet(folder.id, folder.root, "m", Metric("AP11", Direction.MAXIMIZE), Budget(1, 3), {})
     folder.write_sheet(sheet, {})
-    clock.extend([0.0, 1.0, 18.0, 28.0, 30.0, 40.0, 41.0, 58.0])
+    return folder
+
+
+def test_each_part_of_a_trial_is_told_from_the_others(
+    folder: StudyFolder, tmp_path: Path, clock: list[float]
+) -> None:
+    clock.extend([0.0, 1.0, 18.0, 28.0, 30.0, 40.0, 41.0, 61.0])
     with EventLog(folder.events) as events:
         events.append(TrialSuggested(TRIAL, {}))
         events.append(TrialStarted(TRIAL))
@@ -46,5 +53,20 @@ def test_startup_is_what_a_first_epoch_takes_beyond_a_later_one(tmp_path: Path, 
         events.append(TrialQueued(TRIAL, "promoted"))
         events.append(TrialStarted(TRIAL))
         events.append(EpochReported(TRIAL, Report(3, 3, 1.0)))
-    assert measure_times(tmp_path, "m") == TrialTimes(startup_s=7.0, epoch_s=10.0)
+    assert measure_times(tmp_path, "m") == TrialTimes(
+        startup_s=7.0, epoch_s=10.0, checkpoint_s=3.0, ending_s=2.0, handover_s=11.0
+    )
     assert measure_times(tmp_path, "another") is None
+
+
+def test_workers_of_a_study_start_one_after_another(
+    folder: StudyFolder, tmp_path: Path, clock: list[float]
+) -> None:
+    clock.extend([0.0, 1.0, 3.0, 20.0, 30.0])
+    with EventLog(folder.events) as events:
+        events.append(TrialSuggested(TRIAL, {}))
+        events.append(TrialStarted(TRIAL))
+        events.append(TrialStarted(TrialId("1")))
+        events.append(EpochReported(TRIAL, Report(1, 3, 1.0)))
+        events.append(EpochReported(TRIAL, Report(2, 3, 1.0)))
+    assert measure_times(tmp_path, "m") == TrialTimes(startup_s=9.0, epoch_s=10.0, worker_s=2.0)
