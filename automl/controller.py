@@ -298,7 +298,7 @@ class _Study:
                 self._record(TrialQueued(paused, reason))
                 return paused
             case Proposal() as new:
-                return self._suggest(give_fresh_seed(new, self.state.records.values()))
+                return self._suggest(give_fresh_seed(new, self.state))
             case _:
                 return self._choose_repeat()
 

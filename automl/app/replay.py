@@ -127,7 +127,7 @@ def _derive(step: Step, strategy: Strategy, state: StudyState, budget: Budget) -
     else:
         decision = strategy.propose(step.trial, is_full=state.trials_begun >= budget.trials)
     if step.kind is Kind.SUGGESTION and isinstance(decision, Proposal):
-        decision = give_fresh_seed(decision, state.records.values())
+        decision = give_fresh_seed(decision, state)
     derived = _shape(decision)
     return replace(step, derived=derived, match=Match.EQUAL if derived == step.recorded else Match.DIFFERENT)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from automl.ports import Proposal
-from automl.types import Role, TrialRecord
+from automl.study.state import StudyState
 
 __all__ = ["give_fresh_seed"]
 
@@ -14,7 +13,7 @@ _FIRST_SEED = 1000
 """Above those of the finals, which stay fresh."""
 
 
-def give_fresh_seed(new: Proposal, records: Iterable[TrialRecord]) -> Proposal:
+def give_fresh_seed(new: Proposal, state: StudyState) -> Proposal:
     """The proposal, on a seed that none of its parameters' trainings had.
 
     The same training twice would tell nothing; on another seed it tells how much of a figure is chance. A
@@ -22,7 +21,7 @@ def give_fresh_seed(new: Proposal, records: Iterable[TrialRecord]) -> Proposal:
     """
     if new.origin is not None or new.seed:
         return new
-    same = [r for r in records if r.role is Role.SEARCH and r.origin is None and r.params == new.params]
+    same = state.list_same(new.params)
     if not same:
         return new
     seed = max(_FIRST_SEED, *(record.seed + 1 for record in same))

@@ -21,7 +21,7 @@ from automl.study.events import (
     TrialSuggested,
     read_events,
 )
-from automl.types import Cause, Metric, Report, Role, TrialId, TrialRecord, TrialState
+from automl.types import Cause, Metric, Params, Report, Role, TrialId, TrialRecord, TrialState
 
 __all__ = ["DEFAULT_TRIAL", "Phase", "StudyState", "read_state"]
 
@@ -75,6 +75,7 @@ class StudyState:
     trials_begun: int = 0
     verdict: Mapping[str, Any] | None = None
     _incumbent: TrialId | None = None
+    _same: dict[frozenset[Any], list[TrialId]] = field(default_factory=dict)
 
     def apply(self, event: Event, at: float) -> None:
         """Take in the next event.
@@ -90,16 +91,7 @@ class StudyState:
         self.changed_at = at
         match event:
             case TrialSuggested():
-                self.records[event.trial] = TrialRecord(
-                    event.trial,
-                    event.params,
-                    origin=event.origin,
-                    seed=event.seed,
-                    role=event.role,
-                    reason=event.reason,
-                    source=event.source,
-                )
-                self.trials_begun += event.role is Role.SEARCH and event.origin is None
+                self._suggest(event)
             case TrialStarted():
                 self.running[event.trial] = at
                 self._change(event.trial, state=TrialState.RUNNING, started_at=at)
@@ -122,6 +114,24 @@ class StudyState:
         A trial that was stopped counts with the epochs it had: its checkpoint is as real as any.
         """
         return self.records[self._incumbent] if self._incumbent is not None else None
+
+    def list_same(self, params: Params) -> list[TrialRecord]:
+        """Trials of the search with these parameters that began at the first epoch, in order."""
+        return [self.records[trial] for trial in self._same.get(_key(params), ())]
+
+    def _suggest(self, event: TrialSuggested) -> None:
+        self.records[event.trial] = TrialRecord(
+            event.trial,
+            event.params,
+            origin=event.origin,
+            seed=event.seed,
+            role=event.role,
+            reason=event.reason,
+            source=event.source,
+        )
+        if event.role is Role.SEARCH and event.origin is None:
+            self.trials_begun += 1
+            self._same.setdefault(_key(event.params), []).append(event.trial)
 
     def _change_hands(self, event: StudyStarted, at: float) -> None:
         """A new controller: what ran under the last one held its resources until that was last heard of."""
@@ -193,6 +203,12 @@ class StudyState:
 
     def _change(self, trial: TrialId, **changes: Any) -> None:
         self.records[trial] = replace(self.records[trial], **changes)
+
+
+def _key(params: Params) -> frozenset[Any]:
+    return frozenset(
+        (name, repr(value) if isinstance(value, list | dict) else value) for name, value in params.items()
+    )
 
 
 def read_state(path: Path, metric: Metric) -> StudyState:
