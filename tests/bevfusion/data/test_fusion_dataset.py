@@ -163,6 +163,9 @@ def test_the_last_epochs_see_frames_as_they_are(files: SplitFiles) -> None:
         for dataset in (fading, plain):
             dataset.set_epoch(epoch)
         assert same(fading[1], plain[1]) is not differs
+        again = FusionDataset(files, VIEW, augmentation=SAMPLING, sampling_epochs=2)
+        again.set_epoch(epoch)
+        assert same(again[1], fading[1])
 
 
 def test_spec_says_in_which_epochs_objects_are_pasted(files: SplitFiles) -> None:

@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from bevfusion.errors import DataError, SpecError
 from bevfusion.model.detector import BEVFusion
 from bevfusion.model.registry import MODELS
+from bevfusion.spec.conventions import CONVENTIONS
 from tests.bevfusion.model.golden_model import Batch, batch, build, config
 
 pytestmark = pytest.mark.torch
@@ -147,6 +148,16 @@ def test_small_classes_of_nuscenes_keep_neighbouring_peaks() -> None:
     peaks = MODELS.build(settings)._peaks(heat)
     assert torch.equal(peaks[:, 8:], heat[:, 8:])
     assert (peaks[:, :8] == 0).any()
+
+
+@pytest.mark.parametrize("dataset", CONVENTIONS)
+def test_persons_of_every_data_set_type_start_at_peaks_alone(dataset: str) -> None:
+    settings = config("tiny_lidar")["bbox_head"]
+    settings["test_cfg"]["dataset"] = dataset
+    heat = torch.full((1, 1, 5, 5), 0.1)
+    heat[0, 0, 2, 2:4] = torch.tensor([0.9, 0.8])
+    peaks = MODELS.build(settings)._peaks(heat)
+    assert peaks[0, 0, 2].tolist() == pytest.approx([0.1, 0, 0.9, 0, 0])
 
 
 def test_threshold_and_suppression_of_the_config_are_applied() -> None:

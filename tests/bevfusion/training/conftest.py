@@ -21,9 +21,9 @@ EVERYTHING = (
     "input_modality.use_camera=false",
     "train.num_epochs=2",
     "train.accumulation=2",  # of three steps
-    "train.ema_momentum=0.3",
     "dataset.augmentation.object_sampling.probability=0.7",
     "dataset.augmentation.object_sampling.off_fraction=0",
+    "train.ema_momentum=0.3",
 )
 """LiDAR alone with all that makes a training more than steps in a row."""
 

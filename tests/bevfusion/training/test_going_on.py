@@ -13,6 +13,7 @@ pytestmark = pytest.mark.torch
 import torch  # noqa: E402
 from mmengine.hooks import Hook  # noqa: E402
 from mmengine.runner import EpochBasedTrainLoop  # noqa: E402
+from torch.nn import BatchNorm2d  # noqa: E402
 
 from bevfusion import checkpoints  # noqa: E402
 from bevfusion.actions import train  # noqa: E402
@@ -205,6 +206,13 @@ def test_too_little_memory_shows_before_the_first_epoch(street, tmp_path, monkey
     with pytest.raises(OutOfMemoryError, match=r"batch_size: CUDA out of memory.*20 GiB\n.*with_cp") as end:
         train.run(tiny_spec(street, tmp_path, "train.memory_probe=true"))
     assert end.value.exit_code == 4
+
+
+def test_norms_of_a_short_training_forget_within_it(street, tmp_path):
+    spec = tiny_spec(street, tmp_path, "train.num_epochs=20", "input_modality.use_camera=false")
+    norms = [part for part in build_trainer(spec).model.modules() if isinstance(part, BatchNorm2d)]
+    # Three steps an epoch; with 0.01 as it is written the averages would lag behind the weights to the end.
+    assert {norm.momentum for norm in norms} == {20 / 60}
 
 
 def test_the_probe_takes_the_frames_with_the_most_points(street, tmp_path):
