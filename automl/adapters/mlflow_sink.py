@@ -30,7 +30,8 @@ from mlflow.entities import Metric as Point
 from mlflow.entities import Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from automl.errors import AutomlError, EnvironmentUnusableError
+from automl.adapters.mlflow_pages import describe_view, run_page, view_tag
+from automl.errors import AutomlError, EnvironmentUnusableError, UsageError
 from automl.study.events import EpochReported, StudyEnded, StudyStarted, TrialEnded, TrialSuggested
 from automl.study.mirroring import Cursor, News, NewsFeed
 from automl.study.note import write_note
@@ -39,10 +40,11 @@ from automl.study.store import StudyFolder
 from automl.tracking import TrackingStore, sqlite_file
 from automl.types import Report, StudySheet, TrialId, TrialRecord, TrialState
 
-__all__ = ["MlflowSink", "StudyMirror", "send_study"]
+__all__ = ["MlflowSink", "StudyMirror", "fetch_study", "send_study"]
 
 _LOG = logging.getLogger(__name__)
 _FORBIDDEN_IN_KEYS = re.compile(r"[^\w\-./: ]")
+_ID = re.compile(r"\w[\w.-]*")
 _LONGEST_PARAM = 6000
 _PARAMS_A_CALL, _POINTS_A_CALL, _RUNS_A_PAGE = 100, 1000, 1000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
@@ -229,6 +231,51 @@ def send_study(sheet: StudySheet, store: TrackingStore, *, is_anew: bool = False
         ) from error
 
 
+def fetch_study(uri: str, wanted: str, into: Path) -> StudyFolder:
+    """What a store knows of a study that lies on no disk of this machine: its sheet and its events.
+
+    Args:
+        uri: server or database.
+        wanted: id of a study, or of its run; of several studies of one id the newest is taken.
+        into: an empty folder.
+
+    Raises:
+        UsageError: the store has no such study, or not its events, which come there when it ends.
+        EnvironmentUnusableError: the store does not answer.
+    """
+    client = MlflowClient(uri)
+    try:
+        if (run := _find_study(client, wanted)) is None:
+            raise UsageError(f"no study of the results and no run is called {wanted!r}", where=uri)
+        folder = StudyFolder(into / str(run.data.tags["study_id"]))
+        folder.root.mkdir(parents=True)
+        there = {entry.path for entry in client.list_artifacts(run.info.run_id)}
+        for file in (folder.sheet.name, folder.events.name):
+            if file not in there:
+                raise UsageError(
+                    f"the run of {folder.id} has no {file}",
+                    where=uri,
+                    hint=f"it comes there when the study ends, or by: automl sync {folder.id}",
+                )
+            client.download_artifacts(run.info.run_id, file, str(folder.root))
+    except MlflowException as error:
+        raise EnvironmentUnusableError(f"MLflow: {error}", where=uri) from error
+    return folder
+
+
+def _find_study(client: MlflowClient, wanted: str) -> Run | None:
+    """The newest parent run of a study's id, or the run of that id."""
+    if not _ID.fullmatch(wanted):
+        return None
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    for named in (f"tags.study_id = '{wanted}'", f"attributes.run_id = '{wanted}'"):
+        for run in client.search_runs(experiments, named, order_by=["start_time DESC"]):
+            is_parent = "mlflow.parentRunId" not in run.data.tags
+            if is_parent and _ID.fullmatch(run.data.tags.get("study_id", "")):
+                return run
+    return None
+
+
 class _Runs:
     """The run tree of one study; what is there already is found by its tags.
 
@@ -249,6 +296,9 @@ class _Runs:
         self.parent = self._only(parents) or self._create(
             sheet.study_id, tags, feed.started_at or time.time()
         )
+        if sheet.is_search:
+            view = describe_view(sheet, self.parent)
+            client.set_experiment_tag(experiment, view_tag(self.parent), view)
         self._of_trial: dict[TrialId, str] = {}
         for trial in {run.data.tags.get("trial", "") for run in known} - {""}:
             same = [run for run in known if run.data.tags.get("trial") == trial]
@@ -312,7 +362,9 @@ class _Runs:
     def _close_study(self, news: News, records: Mapping[TrialId, TrialRecord]) -> None:
         assert isinstance(news.event, StudyEnded)
         folder, phase = self._folder, Phase(news.event.phase)
-        self._upload(self.parent, [folder.sheet, folder.root / "spec.yaml", folder.root / "report.html"])
+        told = [folder.sheet, folder.events, folder.root / "spec.yaml", folder.root / "report.html"]
+        self._upload(self.parent, told)
+        self._upload(self.parent, sorted(folder.figures.glob("*.svg")), "figures")
         if phase is not Phase.INTERRUPTED:
             self._upload(self.parent, [folder.best / "spec.yaml", folder.best / "metrics.json"], "best")
             for trial, run in self._of_trial.items():
@@ -329,7 +381,7 @@ class _Runs:
 
     def _links(self) -> dict[TrialId, str]:
         """Where MLflow's own pages show each trial."""
-        return {trial: f"#/experiments/{self.experiment}/runs/{run}" for trial, run in self._of_trial.items()}
+        return {trial: run_page(self.experiment, run) for trial, run in self._of_trial.items()}
 
     def _register(self, run: str) -> None:
         """A version of the model; its checkpoint lies with the winner's run."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -15,6 +17,7 @@ from automl import __version__
 from automl.report.command_line import command_of
 from automl.report.costs import list_costs, list_failures
 from automl.report.diagnosis import list_classes, list_conditions
+from automl.report.drawings import chart_style, write_drawings
 from automl.report.figures import list_figures, tabulate_precision
 from automl.report.influence import rank_influences
 from automl.report.material import Evaluation, Material, read_material
@@ -42,33 +45,46 @@ _SECTIONS = (
     ("failures", "Failures", None),
     ("reproduce", "How to reproduce", None),
 )
+_DRAWINGS = MappingProxyType({"best_so_far": "history", "curves": "curves", "timeline": "spans"})
 _MOST_SLICES = 6
 _NONE = "–"
 
 
 def write_report(folder: StudyFolder) -> Path:
-    """Write ``report.html`` of a study, finished or not; the path of the file.
+    """Write ``report.html`` of a study, finished or not, and its charts beside it; the path of the page.
 
     Raises:
         StudyError: ``study.json`` or the events are missing or damaged.
     """
-    path = folder.root / "report.html"
-    write_atomically(path, render_report(read_material(folder)))
+    path, material = folder.root / "report.html", read_material(folder)
+    context = _context(material)
+    write_atomically(path, _render(context))
+    influences = context["influences"]
+    charts = {name: context[key] for name, key in _DRAWINGS.items()}
+    write_drawings(folder.figures, {**charts, "what_mattered": influences and influences.chart})
     return path
 
 
 def render_report(material: Material) -> str:
     """The page as text: one file, no script, nothing from the network."""
+    return _render(_context(material))
+
+
+def _context(material: Material) -> dict[str, Any]:
     context = {**_headings(material), **_search(material), **_test_part(material)}
-    context |= _records(material)
+    return context | _records(material)
+
+
+def _render(context: Mapping[str, Any]) -> str:
     sections = [(anchor, title) for anchor, title, needs in _SECTIONS if needs is None or context[needs]]
     return _template().render(context, sections=sections)
 
 
 def _headings(material: Material) -> dict[str, Any]:
     sheet, began = material.sheet, material.state.started_at
+    page_style = resources.files("automl.report").joinpath("templates/report.css").read_text("utf-8")
     return {
-        "css": Markup(resources.files("automl.report").joinpath("templates/report.css").read_text("utf-8")),  # noqa: S704 - ours
+        "css": Markup(chart_style() + page_style),  # noqa: S704 - ours
         "version": __version__,
         "study_id": sheet.study_id,
         "model": sheet.model,

@@ -28,10 +28,12 @@ def write_note(
     if winner is None or winner.value is None:
         return f"No trial of {sheet.study_id} has a value of {sheet.metric.name}."
     told, name = verdict or {}, sheet.metric.name
-    lines = [f"**{told['statement']}**", ""] if "statement" in told else []
-    lines.append(f"Winner: {_link(winner.id, links)}, {name} {winner.value:.2f}")
+    # Links come first: a page that folds long notes lays a veil over all but the first lines.
+    lines = [f"Winner: {_link(winner.id, links)}, {name} {winner.value:.2f}"]
     if (default := told.get("default", {}).get("val")) is not None:
         lines[-1] += f"; default: {_link(DEFAULT_TRIAL, links)}, {default:.2f}"
+    if "statement" in told:
+        lines += ["", f"**{told['statement']}**"]
     if winner.params:
         lines += ["", "| parameter | value |", "|---|---|"]
         lines += [f"| `{name}` | {value} |" for name, value in winner.params.items()]

@@ -1,5 +1,6 @@
 """The run tree of a study: what it looks like, and that it comes out the same whatever happens on the way."""
 
+import json
 import multiprocessing
 import threading
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ def make_study(root: Path, events: Sequence[Event] = EVENTS, *, model: str | Non
     folder.best.mkdir()
     (folder.best / "spec.yaml").write_text("train: {lr: 0.001}\n")
     (root / "report.html").write_text("<html>")
+    folder.figures.mkdir()
+    (folder.figures / "curves.svg").write_text("<svg/>")
     tags = {"algorithm": "asha", "policy": "on"}
     space = {"parameters": [{"name": "train.lr"}]}
     return StudySheet(StudyId(root.name), root, model or root.name, METRIC, Budget(4, 5), space, tags)
@@ -157,6 +160,18 @@ def test_state_and_cause_are_tags_and_runs_are_closed(tree: Tree) -> None:
     assert tree.parent.info.status == "FINISHED"
 
 
+def test_charts_lie_with_the_parent(tree: Tree) -> None:
+    assert tree.artifacts(tree.parent, "figures") == {"figures/curves.svg"}
+
+
+def test_the_experiment_keeps_a_view_of_the_trials(tree: Tree) -> None:
+    experiment = tree.client.get_experiment(tree.parent.info.experiment_id)
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{tree.parent.info.run_id}"])
+    found = tree.client.search_runs([experiment.experiment_id], view["searchFilter"])
+    assert {run.info.run_id for run in found} == {run.info.run_id for run in tree.children.values()}
+    assert view["selectedColumns"][-1] == "params.`train.lr`"
+
+
 def test_parent_shows_the_incumbent_over_trials(tree: Tree) -> None:
     assert tree.points(tree.parent, "incumbent_AP11") == [(1, 5.0), (2, 40.0), (3, 40.0)]
     assert tree.parent.data.metrics["AP11"] == 40.0
@@ -165,7 +180,8 @@ def test_parent_shows_the_incumbent_over_trials(tree: Tree) -> None:
 def test_files_are_where_people_look(tree: Tree) -> None:
     assert tree.artifacts(tree.children["1"]) == {"spec.yaml", "checkpoint"}
     assert tree.artifacts(tree.children["1"], "checkpoint") == {"checkpoint/epoch_2.pth"}
-    assert tree.artifacts(tree.parent) == {"study.json", "space.json", "report.html", "best"}
+    told = {"study.json", "events.jsonl", "space.json", "report.html"}
+    assert tree.artifacts(tree.parent) == {*told, "figures", "best"}
 
 
 def test_best_model_is_registered_under_the_models_name(tree: Tree) -> None:

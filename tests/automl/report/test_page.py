@@ -163,6 +163,16 @@ def test_how_to_reproduce_gives_the_command_and_digests(tmp_path: Path) -> None:
     assert re.search(r"sha256 of events.jsonl [0-9a-f]{64}", text)
 
 
+def test_charts_stand_alone_beside_the_page(tmp_path: Path) -> None:
+    folder = finished_study(tmp_path / "study-a")
+    report_of(folder)
+    drawn = {path.name: path.read_text("utf-8") for path in folder.figures.iterdir()}
+    assert sorted(drawn) == ["best_so_far.svg", "curves.svg", "timeline.svg"]  # too few to say what mattered
+    assert drawn["curves.svg"].startswith('<svg viewBox="0 0 640 300" role="img"')
+    assert 'xmlns="http://www.w3.org/2000/svg" width="960" height="450">' in drawn["curves.svg"]
+    assert "svg .line.winner { stroke: var(--winner)" in drawn["curves.svg"]
+
+
 def test_a_study_that_has_only_begun_has_a_page(tmp_path: Path) -> None:
     text = words(report_of(write_study(tmp_path / "study-a", [])))
     assert "The study is interrupted; nothing has a value of AP11 yet." in text

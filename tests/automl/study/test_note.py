@@ -15,8 +15,8 @@ def test_the_note_says_verdict_winner_and_parameters(tmp_path: Path) -> None:
     links = {TrialId("2"): "#/runs/abc"}
     note = write_note(folder.read_sheet(), state.verdict, state.incumbent, links)
     assert note.splitlines() == [
-        "**Trial 2 gains +37.00 AP11 over the default spec.**", "",
         "Winner: [trial 2](#/runs/abc), AP11 60.00; default: trial 0, 20.00", "",
+        "**Trial 2 gains +37.00 AP11 over the default spec.**", "",
         "| parameter | value |", "|---|---|", "| `train.lr` | 0.001 |", "",
         "`report.html` among the artifacts is the whole story.",
     ]  # fmt: skip
