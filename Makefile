@@ -13,10 +13,10 @@ MINUTES ?= 10
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow faults fuzz check format schemas reference bench clean
+.PHONY: help setup demo test test-slow test-browser faults fuzz check format schemas reference bench clean
 
 help:  ## show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## make .venv and install everything into it
 
@@ -40,6 +40,11 @@ test: setup  ## the whole default test suite
 
 test-slow: setup  ## what needs longer: full default spec, whole studies of the detector
 	@$(BIN)/python -m pytest -m slow
+
+test-browser: setup  ## MLflow's pages and the report in a real browser: apt-get install chromium
+	@$(BIN)/pip install --quiet --disable-pip-version-check --progress-bar off \
+		--constraint constraints.txt --editable '.[browser]'
+	@$(BIN)/python -m pytest -m browser tests/browser
 
 faults: setup  ## studies struck by kills, full disks, hanging servers: 200 rounds, half an hour
 	@$(BIN)/python -m tests.faults
