@@ -26,6 +26,7 @@ __all__ = [
     "is_worker",
     "leave_failure",
     "plan_launch",
+    "replace_failure",
     "visible_devices",
 ]
 
@@ -71,7 +72,7 @@ class Launch:
             place = ["--master-addr", self.master_addr, "--master-port", str(self.master_port)]
             place += ["--node-rank", str(self.node_rank)]
         shape = ["--nnodes", str(self.nodes), "--nproc-per-node", str(self.processes)]
-        return [sys.executable, "-m", "torch.distributed.run", *shape, *place, "-m", "bevfusion", *arguments]
+        return [sys.executable, "-m", "bevfusion.torchrun", *shape, *place, "-m", "bevfusion", *arguments]
 
     def run(self, arguments: Sequence[str]) -> None:
         """Start the processes and wait for them; torchrun hands SIGTERM on to each of them.
@@ -153,6 +154,12 @@ def leave_failure(message: str, exit_code: int) -> None:
                 json.dump({"message": message, "exit_code": exit_code}, stream)
         except FileExistsError:
             return
+
+
+def replace_failure(message: str, exit_code: int) -> None:
+    """Tell the same for a worker that cannot, in place of what the others told."""
+    if path := os.environ.get(_FAILURE_FILE):
+        Path(path).write_text(json.dumps({"message": message, "exit_code": exit_code}), encoding="utf-8")
 
 
 def visible_devices(gpu_ids: Sequence[int], num_gpus: int, environment: Mapping[str, str]) -> str | None:

@@ -12,6 +12,7 @@ import logging
 import math
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -304,7 +305,8 @@ def _cluster(resources: Resources) -> Iterator[None]:
     home = None if resources.ray_address else Path(tempfile.mkdtemp(prefix="automl-ray-", dir="/tmp"))
     try:
         try:
-            _start(resources, home)
+            with _own_signals():
+                _start(resources, home)
         except (ConnectionError, RuntimeError) as error:
             raise EnvironmentUnusableError(
                 f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
@@ -317,6 +319,19 @@ def _cluster(resources: Resources) -> Iterator[None]:
         ray.shutdown()
         if home is not None:
             shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep SIGTERM what it was: Ray takes it over as it starts, to leave at once, with exit code 15."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as end:
+        raise KeyboardInterrupt from end
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _start(resources: Resources, home: Path | None) -> None:

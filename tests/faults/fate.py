@@ -17,13 +17,13 @@ def share_fate(number: int = signal.SIGKILL) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
-def find_marked(mark: str) -> list[int]:
-    """Living processes that were started, at whatever remove, by the controllers of a round."""
-    wanted = f"{ROUND_VARIABLE}={mark}".encode()
+def find_marked(variable: str, folder: Path) -> list[int]:
+    """Living processes whose environment names a folder, or one inside it, by this variable."""
+    exact, inside = f"{variable}={folder}\0".encode(), f"{variable}={folder}/".encode()
     return [
         int(place.name)
         for place in Path("/proc").iterdir()
-        if place.name.isdigit() and wanted in _environment(place).split(b"\0")
+        if place.name.isdigit() and (exact in (found := _environment(place)) or inside in found)
     ]
 
 

@@ -42,12 +42,13 @@ class Strike:
     server: TrackingServer | None = None
     has_hit: bool = True
 
-    def choose(self, find: Callable[[], list[int]]) -> list[int]:
-        """One of the processes there are; waits for the first, as long as the controller works."""
-        while not (found := find()) and not self.controller.is_over():
-            time.sleep(0.001)
-        self.has_hit = bool(found)
-        return [self.chance.choice(sorted(found))] if found else []
+    def kill_one(self, find: Callable[[], list[int]]) -> None:
+        """Kill one of the processes there are; waits for the first, as long as the controller works."""
+        while not self.controller.is_over():
+            found = sorted(find())
+            if found and _kill([self.chance.choice(found)]):
+                return
+        self.has_hit = False
 
 
 Mend = Callable[[], None]
@@ -72,7 +73,7 @@ def cut_power(strike: Strike) -> Mend:
 
 def kill_trainer(strike: Strike) -> Mend:
     """A trainer is killed, its guard is not: what the kernel does when memory runs out."""
-    _kill(strike.choose(lambda: _trainers(strike)))
+    strike.kill_one(lambda: _trainers(strike))
     return nothing
 
 
@@ -83,25 +84,25 @@ def kill_rank(strike: Strike) -> Mend:
         found = _trainers(strike)
         return [pid for pid in found if _parent(pid) in found]
 
-    _kill(strike.choose(find_ranks))
+    strike.kill_one(find_ranks)
     return nothing
 
 
 def kill_guard(strike: Strike) -> Mend:
     """The process that minds a trainer is killed."""
-    _kill(strike.choose(lambda: [pid for pid in strike.study.trial_processes() if _is_guard(pid)]))
+    strike.kill_one(lambda: [pid for pid in strike.study.trial_processes() if _is_guard(pid)])
     return nothing
 
 
 def kill_worker(strike: Strike) -> Mend:
     """A Ray worker is killed with a trial in its hands."""
-    _kill(strike.choose(lambda: _workers(strike)))
+    strike.kill_one(lambda: _workers(strike))
     return nothing
 
 
 def kill_raylet(strike: Strike) -> Mend:
     """The heart of the Ray that a controller started for itself is killed."""
-    _kill(strike.choose(lambda: [p for p in strike.study.processes() if _program(p).endswith(b"/raylet")]))
+    strike.kill_one(lambda: [p for p in strike.study.processes() if _program(p).endswith(b"/raylet")])
     return nothing
 
 
@@ -227,10 +228,14 @@ def _is_guard(pid: int) -> bool:
         return False
 
 
-def _kill(pids: list[int]) -> None:
+def _kill(pids: list[int]) -> int:
+    """How many of them were there to be killed."""
+    killed = 0
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+            killed += 1
+    return killed
 
 
 def _modified(path: Path) -> float:

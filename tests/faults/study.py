@@ -31,8 +31,8 @@ from automl.errors import AutomlError
 from automl.request import RunRequest
 from automl.study.state import StudyState, read_state
 from automl.study.store import StudyFolder
-from automl.trials.leftovers import find_leftovers
-from automl.types import Direction, Metric, Resources, TrialId
+from automl.trials.leftovers import TRIAL_VARIABLE
+from automl.types import Direction, Metric, Resources
 from tests.faults.fate import ROUND_VARIABLE, find_marked, share_fate
 
 __all__ = ["Controller", "FaultyStudy"]
@@ -188,13 +188,11 @@ class FaultyStudy:
 
     def trial_processes(self) -> list[int]:
         """Guards, trainers and all that they started."""
-        return [
-            pid for number in range(TRIALS) for pid in find_leftovers(self.folder.trial(TrialId(str(number))))
-        ]
+        return find_marked(TRIAL_VARIABLE, self.folder.root.resolve())
 
     def processes(self) -> list[int]:
         """All that controllers of this study started, Ray of their own included."""
-        return find_marked(str(self.root))
+        return find_marked(ROUND_VARIABLE, self.root)
 
     def table(self) -> list[tuple[Any, ...]]:
         """The final table: what each trial tried, how it ended, how far it came, and the winner."""

@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bevfusion.cli.failures import reported
 from bevfusion.errors import DataError, SpecError
 from bevfusion.launch import Launch, WorkerError, plan_launch, visible_devices
+from bevfusion.torchrun import find_killed
 
 WORKER = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4"}
 
@@ -51,7 +53,7 @@ def test_environment_that_cannot_work_is_refused(environment, words):
 
 def test_command_is_an_argument_list_for_torchrun():
     alone = Launch(1, 0, 2, None, 29500).command(["train", "-e", "a b.yaml"])
-    assert alone[:3] == [sys.executable, "-m", "torch.distributed.run"]
+    assert alone[:3] == [sys.executable, "-m", "bevfusion.torchrun"]
     assert alone[3:] == [
         "--nnodes",
         "1",
@@ -102,6 +104,32 @@ def test_death_without_a_word_keeps_the_code_of_torchrun(monkeypatch):
         stand_in(monkeypatch, "raise SystemExit(9)").run([])
     assert caught.value.exit_code == 9
     stand_in(monkeypatch, "pass").run([])
+
+
+@pytest.mark.parametrize(
+    ("ends", "killed"),
+    [
+        ([(0, 1, 100), (1, -9, 100)], 1),
+        ([(0, -9, 100), (1, -15, 101)], 0),
+        ([(0, 1, 100), (1, -9, 130)], None),
+        ([(0, 3, 100), (1, -15, 100)], None),
+    ],
+)
+def test_process_that_was_killed_is_told_from_those_that_torchrun_ended(ends, killed):
+    found = find_killed(SimpleNamespace(local_rank=r, exitcode=code, timestamp=at) for r, code, at in ends)
+    assert (found and found.local_rank) == killed
+
+
+def test_what_killed_a_process_stands_in_place_of_what_the_others_told(monkeypatch):
+    script = (
+        "from bevfusion.launch import leave_failure, replace_failure\n"
+        "leave_failure('connection reset', 1)\n"
+        "replace_failure('a process was killed by signal 9, rank 1', 137)\n"
+        "raise SystemExit(1)"
+    )
+    with pytest.raises(WorkerError, match="killed by signal 9, rank 1") as caught:
+        stand_in(monkeypatch, script).run([])
+    assert caught.value.exit_code == 137
 
 
 def test_worker_tells_its_parent_and_only_the_first_is_heard(monkeypatch, tmp_path: Path):

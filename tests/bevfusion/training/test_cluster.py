@@ -59,15 +59,7 @@ def test_two_processes_of_two_frames_train_like_one_of_four(street, tmp_path):
 
 
 def test_sigterm_reaches_every_process_and_one_line_says_where_to_go_on(street, tmp_path):
-    tiny_spec(street, tmp_path)
-    job = subprocess.Popen(
-        command(tmp_path, *REPEATABLE, "train.num_epochs=500", "train.num_gpus=2"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not (tmp_path / "checkpoints" / "epoch_1.pth").exists():
-        assert job.poll() is None, "the training ended by itself"
-        time.sleep(0.2)
+    job = begin_two_processes(street, tmp_path)
     workers = descendants(job.pid)
     assert len(workers) >= 3  # torchrun and two processes
     job.send_signal(signal.SIGTERM)
@@ -76,6 +68,35 @@ def test_sigterm_reaches_every_process_and_one_line_says_where_to_go_on(street, 
     failures = [line["message"] for line in lines(tmp_path) if line["status"] == "FAILURE"]
     assert len(failures) == 1
     assert failures[0].startswith("stopped by SIGTERM; resume from ")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_process_that_is_killed_ends_the_job_as_killed_and_not_as_a_defect(street, tmp_path, rank):
+    job = begin_two_processes(street, tmp_path)
+    started = descendants(job.pid)
+    os.kill(next(pid for pid in started if f"RANK={rank}" in environment(pid)), signal.SIGKILL)
+    assert job.wait(90) == 128 + signal.SIGKILL
+    assert [pid for pid in started if is_running(pid)] == []
+    assert lines(tmp_path)[-1]["status"] == "FAILURE"
+    assert lines(tmp_path)[-1]["message"].startswith("a process was killed by signal 9")
+
+
+def begin_two_processes(street: Path, folder: Path) -> subprocess.Popen:
+    """A job of two processes that has finished its first epoch."""
+    tiny_spec(street, folder)
+    job = subprocess.Popen(
+        command(folder, *REPEATABLE, "train.num_epochs=500", "train.num_gpus=2"),
+        stdout=subprocess.DEVNULL,
+        stderr=(folder / "stderr").open("w"),
+    )
+    while not (folder / "checkpoints" / "epoch_1.pth").exists():
+        assert job.poll() is None, "the training ended by itself"
+        time.sleep(0.2)
+    return job
+
+
+def environment(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
 
 
 def descendants(pid: int) -> list[int]:
