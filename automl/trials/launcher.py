@@ -13,6 +13,7 @@ from pathlib import Path
 from automl.errors import TrialError
 from automl.ports import NodePlace
 from automl.trials import guard
+from automl.trials.interface import find_interface
 
 __all__ = ["Command", "TrainerProcess", "trainer_environment"]
 
@@ -54,7 +55,14 @@ def trainer_environment(
     own_bin = str(Path(sys.executable).parent)
     threads = {"OMP_NUM_THREADS": str(max(1, int(cpus))), "PYTHONUNBUFFERED": "1"}
     path = f"{own_bin}{os.pathsep}{base.get('PATH', os.defpath)}"
-    return {"OMP_WAIT_POLICY": "PASSIVE", **base, **threads, **_meeting(place), "PATH": path}
+    own_way = {"OMP_WAIT_POLICY": "PASSIVE", **_interface(place)}
+    return {**own_way, **base, **threads, **_meeting(place), "PATH": path}
+
+
+def _interface(place: NodePlace | None) -> dict[str, str]:
+    """Where gloo shall listen; NCCL finds that itself."""
+    name = find_interface(place.address) if place else None
+    return {"GLOO_SOCKET_IFNAME": name} if name else {}
 
 
 def _meeting(place: NodePlace | None) -> dict[str, str]:
