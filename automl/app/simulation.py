@@ -48,6 +48,7 @@ def simulate_plan(request: RunRequest, wanted: SimulationRequest) -> Iterator[tu
     if search is None:
         raise UsageError("only a study can be simulated", where="--simulate", hint="turn the policy on")
     times = _times(plan, wanted)
+    times = replace(times, worker_s=times.worker_s / wanted.shape.nodes)  # each node starts its own
     slots = min(wanted.shape.slots(plan.resources), request.max_concurrent or wanted.shape.gpus)
     landscape = Landscape(search.space, search.metric, search.seed)
     for name in wanted.algorithms or (search.algorithm.name,):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
@@ -131,24 +131,24 @@ class _Simulation:
         self._now = self._busy_s = self._startup_s = self._best_at = self._controller_s = 0.0
         self._events = 0
         self._best: float | None = None
-        self._due: list[tuple[float, int, TrialId, Event | None]] = []
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self._workers = 0
+        self._idle_workers = 0
+        self._ended_at = 0.0
         self._state = StudyState(landscape.metric)
         self._spending = Spending(budget, Resources(1.0), self._state, now=lambda: self._now)
 
     def run(self) -> SimulatedStudy:
         self._record(StudyStarted(0, 0))
+        for number in range(self._slots):
+            self._after(number * self._times.worker_s, self._free_worker)
         self._fill()
         while self._due:
-            self._now, _, trial, ending = heapq.heappop(self._due)
-            if ending is None:
-                self._finish_epoch(self._state.records[trial])
-            else:
-                self._record(ending)
+            self._now, _, happen = heapq.heappop(self._due)
+            happen()
             self._fill()
         return SimulatedStudy(
-            makespan_s=self._now,
+            makespan_s=self._ended_at,
             busy_s=self._busy_s,
             startup_s=self._startup_s,
             slots=self._slots,
@@ -166,18 +166,12 @@ class _Simulation:
             if self._state.records[trial].epochs:
                 startup_s += self._times.checkpoint_s
             self._record(TrialStarted(trial))
+            self._idle_workers -= 1
             self._startup_s += startup_s
-            self._schedule(trial, startup_s + self._times.epoch_s, wait_s=self._wait_s())
-
-    def _wait_s(self) -> float:
-        """Until a trial has its resources: those that another one left, or a worker that has to start."""
-        if self._workers == self._slots:
-            return self._times.handover_s
-        self._workers += 1
-        return (self._workers - 1) * self._times.worker_s
+            self._train(trial, startup_s + self._times.epoch_s)
 
     def _next_trials(self) -> Iterator[TrialId]:
-        while len(self._due) < self._slots and not self._spending.is_spent():
+        while self._idle_workers and not self._spending.is_spent():
             trial = TrialId(str(len(self._state.records)))
             began = time.perf_counter()
             move = self._strategy.propose(trial, is_full=self._spending.has_all_trials())
@@ -194,18 +188,28 @@ class _Simulation:
                 case _:
                     return
 
-    def _schedule(
-        self, trial: TrialId, seconds: float, *, wait_s: float = 0.0, ending: Event | None = None
-    ) -> None:
-        """What a trial does next: finish an epoch, or end."""
+    def _train(self, trial: TrialId, seconds: float) -> None:
         self._busy_s += seconds
-        heapq.heappush(self._due, (self._now + wait_s + seconds, next(self._order), trial, ending))
+        self._after(seconds, lambda: self._finish_epoch(self._state.records[trial]))
 
     def _end(self, event: TrialEnded | TrialPaused) -> None:
-        if self._times.ending_s:
-            self._schedule(event.trial, self._times.ending_s, ending=event)
-        else:
+        def end() -> None:
             self._record(event)
+            self._ended_at = self._now
+            self._after(self._times.handover_s, self._free_worker)
+
+        self._busy_s += self._times.ending_s
+        self._after(self._times.ending_s, end)
+
+    def _free_worker(self) -> None:
+        self._idle_workers += 1
+
+    def _after(self, seconds: float, happen: Callable[[], None]) -> None:
+        """Let something happen later, what takes no time at once."""
+        if seconds:
+            heapq.heappush(self._due, (self._now + seconds, next(self._order), happen))
+        else:
+            happen()
 
     def _finish_epoch(self, record: TrialRecord) -> None:
         report = self._landscape.report(record.params, record.epochs + 1, self._budget.max_epochs)
@@ -216,7 +220,7 @@ class _Simulation:
         elif self._spending.is_spent():
             self._end(TrialEnded(record.id, TrialState.CANCELLED, Cause.BUDGET))
         elif decision is Decision.CONTINUE:
-            self._schedule(record.id, self._times.epoch_s)
+            self._train(record.id, self._times.epoch_s)
         else:
             state, cause = _STOPS[decision]
             is_pause = state is TrialState.PAUSED

@@ -35,7 +35,7 @@ class TrialTimes:
         checkpoint_s: what a launch that goes on from a checkpoint takes beyond a first one.
         ending_s: from its last report until its processes are gone.
         handover_s: from there until the next trial has its resources.
-        worker_s: between the first trials of a study, whose workers start one after another.
+        worker_s: between two workers of a study that begins; trials share those that are there already.
     """
 
     startup_s: float
@@ -80,7 +80,8 @@ def _is_of(folder: StudyFolder, model: str) -> bool:
 class _Stopwatch:
     """Seconds between events, by what happens there.
 
-    A slot that came free is taken to go to the next trial that starts, the longest free one first.
+    A start with more trials side by side than ever before is a new worker's; any other takes the worker that
+    is free for longest.
     """
 
     def __init__(self) -> None:
@@ -96,17 +97,17 @@ class _Stopwatch:
         heard: dict[TrialId, tuple[float, list[float]]] = {}
         known: set[TrialId] = set()
         free: deque[float] = deque()
-        last_start: float | None = None
+        most, last_at = 0, 0.0
         for at, event in events:
             match event:
                 case StudyStarted():
-                    heard, free, last_start = {}, deque(), None
+                    heard, free, most = {}, deque(), 0
                 case TrialStarted(trial):
-                    if free:
+                    if len(heard) == most:
+                        self.workers += [at - last_at] if most else []
+                        most, last_at = most + 1, at
+                    else:
                         self.handovers.append(at - free.popleft())
-                    elif last_start is not None:
-                        self.workers.append(at - last_start)
-                    last_start = at
                     heard[trial] = (at, self.resumed if trial in known else self.firsts)
                 case EpochReported(trial) if trial in heard:
                     before, kind = heard[trial]

@@ -84,8 +84,15 @@ def test_every_part_of_a_trial_takes_its_time() -> None:
     parts = TrialTimes(5.0, 10.0, checkpoint_s=100.0, ending_s=3.0, handover_s=2.0, worker_s=1.0)
     strategy = PacedSearch(GridSearcher(), FullLength())
     study = simulate(strategy, Landscape(SPACE, AP11), parts, slots=2, budget=Budget(3, 6))
-    assert study.makespan_s == (5 + 60 + 3) + 2 + (5 + 60 + 3)  # the slot of trial 0 goes to trial 2
+    assert study.makespan_s == (5 + 60 + 3) + 2 + (5 + 60 + 3)  # the worker of trial 0 takes trial 2
     assert study.busy_s == 3 * 68.0
+
+
+def test_worker_that_starts_late_leaves_its_trials_to_the_others() -> None:
+    parts = TrialTimes(5.0, 10.0, worker_s=1000.0)
+    strategy = PacedSearch(GridSearcher(), FullLength())
+    study = simulate(strategy, Landscape(SPACE, AP11), parts, slots=2, budget=Budget(3, 6))
+    assert study.makespan_s == 3 * 65.0
 
 
 def test_epoch_budget_ends_the_study() -> None:
