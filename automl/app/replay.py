@@ -7,7 +7,7 @@ exactly the events before it, however many trials ran side by side.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -19,7 +19,7 @@ from automl.ports import Promotion, Proposal, Strategy
 from automl.provenance import installed_versions
 from automl.schema.documents import plain, read_json_mapping
 from automl.study.duplicates import give_fresh_seed
-from automl.study.events import Event, TrialQueued, TrialSuggested, read_events
+from automl.study.events import Event, TrialEnded, TrialQueued, TrialSuggested, read_events
 from automl.study.finals import next_repeat
 from automl.study.state import StudyState
 from automl.study.store import StudyFolder
@@ -84,19 +84,23 @@ def retrace(folder: StudyFolder, *, verify: bool) -> Iterator[Step]:
     """
     sheet = folder.read_sheet()
     strategy = make_strategy(load_search(folder)) if verify else None
-    state = StudyState(sheet.metric)
+    state, begun = StudyState(sheet.metric), dict[TrialId, None]()
     for number, (at, event) in enumerate(read_events(folder.events)):
-        if (step := _look(event, number, state)) is not None:
+        if (step := _look(event, number, state, begun)) is not None:
             if strategy is not None:
                 step = _derive(step, strategy, state, sheet.budget)
             yield step
             strategy = None if step.match is Match.DIFFERENT else strategy
         state.apply(event, at)
+        if isinstance(event, TrialSuggested):
+            begun[event.trial] = None
+        elif isinstance(event, TrialEnded):
+            begun.pop(event.trial, None)
         if strategy is not None:
             tell_strategy(strategy, event, state)
 
 
-def _look(event: Event, number: int, state: StudyState) -> Step | None:
+def _look(event: Event, number: int, state: StudyState, begun: Iterable[TrialId]) -> Step | None:
     """The decision behind an event that is about to happen; None when nobody decided it."""
     match event:
         case TrialSuggested():
@@ -107,9 +111,9 @@ def _look(event: Event, number: int, state: StudyState) -> Step | None:
             kind, match_, recorded = Kind.PROMOTION, Match.NOT_DERIVED, _shape(Promotion(event.trial))
         case _:
             return None
-    begun = [record.id for record in state.records.values() if not record.state.is_final]
-    ended = len(state.records) - len(begun)
-    return Step(event.trial, kind, number, ended, tuple(begun), recorded, match=match_)
+    running = tuple(begun)
+    ended = len(state.records) - len(running)
+    return Step(event.trial, kind, number, ended, running, recorded, match=match_)
 
 
 def _is_at_rung(trial: TrialId, state: StudyState) -> bool:

@@ -118,8 +118,8 @@ def _draft_of_element(draft: Draft, index: int) -> Draft:
 
 def _draft_of_number(draft: Draft, fields: Mapping[str, Any]) -> Draft:
     leaf = draft.leaf
-    assert not isinstance(leaf.minimum, tuple)
-    assert not isinstance(leaf.maximum, tuple)
+    if isinstance(leaf.minimum, tuple) or isinstance(leaf.maximum, tuple):
+        raise NotSearchableError("a number with lists for bounds: mend the schema")
     low, high = fields.get("low", leaf.minimum), fields.get("high", leaf.maximum)
     if draft.is_int:
         low, high = (

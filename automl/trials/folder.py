@@ -95,15 +95,18 @@ class TrialFolder:
         They are looked for in ``checkpoints/`` and, for trainers that know no such folder, beside the spec.
         A link that leads out of the trial's folder is none: it would be copied or deleted in its name.
         """
-        root = self.root.resolve()
-        found = [
-            Checkpoint(int(match[1]), path)
+        named = [
+            (int(match[1]), path)
             for folder in (self.checkpoints, self.root)
             if folder.is_dir()
             for path in folder.iterdir()
             if (match := _CHECKPOINT_NAME.search(path.name))
-            and path.is_file()
-            and path.resolve().is_relative_to(root)
+        ]
+        root = self.root.resolve() if named else self.root  # thousands of trials have none
+        found = [
+            Checkpoint(epoch, path)
+            for epoch, path in named
+            if path.is_file() and path.resolve().is_relative_to(root)
         ]
         return sorted(found, key=lambda checkpoint: (checkpoint.epoch, checkpoint.path.name))
 

@@ -62,6 +62,7 @@ OPCODES = (
 PLAIN = VALUES | st.sampled_from(
     (b"bytes", (1, 2), {1, 2}, 1 + 2j, frozenset(), bytearray(3), 10**9000, [[1], [1, 2]])
 )
+_MOST_BYTES = 100_000
 _TAGS = re.findall(r"!!\w+", b" ".join(TOKENS).decode("utf-8", "replace"))
 _VALUE = re.compile(rb"(?<=: )(?=\S)")
 
@@ -163,7 +164,7 @@ def documents(document: Any, write: Callable[[Any], bytes]) -> st.SearchStrategy
     kinds = [written, written, damaged(sound), st.binary(max_size=80)]
     if write is as_yaml:
         kinds += [tagged(sound), written.flatmap(tagged)]
-    return st.one_of(kinds)
+    return st.one_of(kinds).filter(lambda data: len(data) <= _MOST_BYTES)
 
 
 def text_files(text: str) -> st.SearchStrategy[bytes]:

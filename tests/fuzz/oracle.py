@@ -16,7 +16,7 @@ __all__ = ["DefectError", "check"]
 
 _LONGEST_S = 2.0
 _MOST_BYTES = 2**30
-_LONGEST_TEXT = 100_000
+_LONGEST_TEXT, _TEXT_PER_BYTE = 10_000, 20
 _EXIT_CODES = frozenset(ExitCode)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -45,7 +45,8 @@ def check(target: Target, place: Path, content: bytes) -> None:
             target.read(path)
     except (AutomlError, BevfusionError) as error:
         said = str(error)
-        if not error.faults or not said or len(said) > _LONGEST_TEXT or error.exit_code not in _EXIT_CODES:
+        is_long = len(said) > _LONGEST_TEXT + _TEXT_PER_BYTE * len(content)
+        if is_long or not error.faults or not said or error.exit_code not in _EXIT_CODES:
             raise DefectError(f"exit code {error.exit_code} and {len(said)} letters") from error
 
 

@@ -89,6 +89,12 @@ FOUND = {
         b"root_dir: !!float ''\n",
         "could not convert string to float",
     ),
+    "number with two sets of bounds": (
+        "schema",
+        b'{"properties": {"train": {"properties": {"lr": {"type": "float", "minimum": [0], '
+        b'"maximum": [1]}}}}, "automl_default_parameters": ["train.lr"]}',
+        "cannot be searched: a number with lists for bounds",
+    ),
     "count without end": ("run file", b"trials: .inf\n", "inf is not a int"),
     "event before its trial": (
         "events",
