@@ -156,7 +156,8 @@ def _file_faults(spec: ExperimentSpec, files: SplitFiles, infos: Infos) -> Itera
     names = cache(_names_in)
     missing = [(kind, path) for kind, path in wanted if path.name not in names(path.parent)]
     for kind, path in missing[:_MAX_LISTED]:
-        hint = f"{infos.path} refers to it: restore it, or {convert_hint(files.root_dir)}"
+        again = convert_again_hint(infos.path, files.root_dir)
+        hint = f"{infos.path} refers to it: restore it, or {again}"
         yield Fault(f"the {kind} is missing", str(path), hint)
     if len(missing) > _MAX_LISTED:
         rest = len(missing) - _MAX_LISTED

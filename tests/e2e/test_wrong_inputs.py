@@ -104,7 +104,9 @@ def test_an_image_that_is_missing_is_named_with_its_info_file(
     code, error = refused("--data", str(root))
     assert (code, error["kind"], error["message"]) == (3, "data", "the image is missing")
     assert error["where"] == str(path)
-    assert error["hint"].startswith(f"{root}/kitti_person_infos_{part}.pkl refers to it: restore it, or run ")
+    assert error["hint"].startswith(
+        f"{root}/kitti_person_infos_{part}.pkl refers to it: restore it, or remove "
+    )
 
 
 def test_results_that_cannot_be_written_are_told(tmp_path: Path, refused: Refused, frames: Path) -> None:
