@@ -15,13 +15,17 @@ from automl.types import Role
 __all__ = ["print_job", "print_summary", "print_table"]
 
 _WIDTH_OF_FILES = 200
+_MOST_ROWS = 200
+"""Nobody reads more, and a table of thousands takes a minute to lay out."""
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
     """Print a document of contract section 12 on stdout."""
-    print_table(
-        ("rank", "trial", "state", summary["metric"], "epochs", "changed from default"), _rows(summary)
-    )
+    rows = _rows(summary)
+    titles = ("rank", "trial", "state", summary["metric"], "epochs", "changed from default")
+    print_table(titles, rows[:_MOST_ROWS])
+    if len(rows) > _MOST_ROWS:
+        print(f"and {len(rows) - _MOST_ROWS} more; --json lists all")
     if verdict := summary["verdict"]:
         _print_verdict(summary["metric"], verdict)
     elif summary["state"] == "failed":

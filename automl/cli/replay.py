@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _DIFFERS = 1
+_MOST_ROWS = 200
 
 
 def command(
@@ -49,7 +50,10 @@ def command(
         first = asdict(different) if different else None
         print(json.dumps({**document, "first_difference": first, "steps": [asdict(step) for step in steps]}))
         return _DIFFERS if different else 0
-    print_table(("trial", "decision", "after events", "ended", "begun", "again"), [_row(s) for s in steps])
+    shown = steps if len(steps) <= _MOST_ROWS else steps[-_MOST_ROWS:]
+    print_table(("trial", "decision", "after events", "ended", "begun", "again"), [_row(s) for s in shown])
+    if len(shown) < len(steps):
+        print(f"and {len(steps) - len(shown)} before them; --json lists all")
     print()
     if different:
         _print_difference(different, versions)

@@ -209,5 +209,12 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def dump_yaml(value: Mapping[str, Any]) -> str:
-    """YAML text in the order of the mapping, read alike by YAML 1.1 and 1.2."""
-    return yaml.dump(plain(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    """YAML text in the order of the mapping, read alike by YAML 1.1 and 1.2.
+
+    Raises:
+        SpecError: a text cannot be written in any file, for instance since a flag was no UTF-8.
+    """
+    try:
+        return yaml.dump(plain(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    except UnicodeEncodeError as cause:
+        raise SpecError(f"{cause.object[:40]!r} is not Unicode text", hint="write it in UTF-8") from cause

@@ -14,7 +14,7 @@ __all__ = ["FIELDS", "find_problem"]
 def find_problem(key: str, value: Any) -> tuple[str, str] | None:
     """What is wrong with a field of a parameter, and the remedy; null always means "not said"."""
     if key not in _FIELDS:
-        return "is not a field", suggest(key, FIELDS) or f"fields: {', '.join(FIELDS)}"
+        return "is not a field", suggest(str(key), FIELDS) or f"fields: {', '.join(FIELDS)}"
     fits, hint = _FIELDS[key]
     return None if value is None or fits(value) else (f"{value!r} does not fit", hint)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,8 @@ def _find_object(text: str) -> Mapping[str, Any]:
 def _typed(parameter: Parameter, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return tuple(value) if isinstance(value, list) else value
+    if abs(value) > sys.float_info.max:
+        return value
     if parameter.kind is ParameterKind.INT and float(value).is_integer():
         return int(value)
     return float(value) if parameter.kind is ParameterKind.FLOAT else value

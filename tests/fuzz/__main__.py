@@ -107,15 +107,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="automl-fuzz-") as folder:
         hunt = Hunt(Path(folder), asked.keep, names)
         started = time.monotonic()
-        while time.monotonic() - started < 60 * asked.minutes:
-            for name in names:
-                hunt.run_round(name, seed)
-            seed += 1
-    for name in names:
-        _say(f"{hunt.executions[name]:9d}  {hunt.seconds[name]:8.1f} s  {name}")
-    minutes = (time.monotonic() - started) / 60
-    _say(f"{hunt.executions.total():9d} in {minutes:.1f} min, {len(hunt.found)} found")
+        try:
+            while time.monotonic() - started < 60 * asked.minutes:
+                for name in names:
+                    hunt.run_round(name, seed)
+                seed += 1
+        finally:
+            _tell(hunt, (time.monotonic() - started) / 60)
     return int(bool(hunt.found))
+
+
+def _tell(hunt: Hunt, minutes: float) -> None:
+    for name, executions in hunt.executions.items():
+        _say(f"{executions:9d}  {hunt.seconds[name]:8.1f} s  {name}")
+    _say(f"{hunt.executions.total():9d} in {minutes:.1f} min, {len(hunt.found)} found")
 
 
 def _say(text: str) -> None:

@@ -1,7 +1,6 @@
 """Readers of the detector: its specs and its checkpoints."""
 
 import io
-import json
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +12,6 @@ import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import strategies as st
 
-from automl.schema.documents import dump_yaml
 from bevfusion.encryption import WrongKeyError, decrypt, encrypt
 from bevfusion.spec import load_convert_spec, load_spec
 from tests.fuzz.damage import OPCODES, PLAIN, as_yaml, damaged, documents, warped
@@ -35,10 +33,6 @@ WHOLE = {
 
 def _reference(name: str) -> Any:
     return yaml.safe_load((REFERENCES / name).read_text())
-
-
-def _own_yaml(value: Any) -> bytes:
-    return dump_yaml(json.loads(json.dumps(value, default=str))).encode("utf-8", "surrogatepass")
 
 
 def _with_pickle(archive: bytes, pickled: bytes) -> bytes:
@@ -129,7 +123,7 @@ DETECTOR: Mapping[str, Target] = {
         lambda: documents(_reference("spec_template_dataset_convert.yaml"), as_yaml),
         load_convert_spec,
     ),
-    "resume spec": Target("resume.yaml", lambda: documents(RESUMED, _own_yaml), load_spec),
+    "resume spec": Target("resume.yaml", lambda: documents(RESUMED, as_yaml), load_spec),
     "sealed checkpoint": Target("epoch_1.pth", _sealed, _read_sealed),
     "checkpoint": Target("epoch_1.pth", _checkpoints, _read_checkpoint, needs_torch=True),
 }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from automl.cli.options import build_request
 from automl.planning.inputs import plan_space, read_files
 from automl.request import RunRequest, parse_duration, parse_size
-from automl.schema.documents import parse_value
+from automl.schema.documents import dump_yaml, parse_value
 from automl.schema.loader import load_schema
 from automl.schema.spec import Layer, layer_of_file, layer_of_overrides, resolve_spec
 from automl.search.llm_reply import InvalidReplyError, read_reply
@@ -53,6 +53,7 @@ def _plan(place: Path, *layers: Layer, **asked: Any) -> SearchSpace:
     action = skill.action("train")
     files = read_files(skill, action)
     spec = resolve_spec(files.template, files.schema, layers)
+    dump_yaml(spec.values)
     return plan_space(RunRequest(**asked), skill, action, schema=files.schema, spec=spec.values)
 
 
@@ -64,7 +65,7 @@ def _read_schema(path: Path) -> None:
 def _read_words(path: Path) -> None:
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     parse_value(text)
-    layer_of_overrides([text])
+    dump_yaml(layer_of_overrides([text]).values)
     key, _, value = text.partition("=")
     parse_duration(value or key)
     parse_size(value or key, "--disk-quota")

@@ -95,6 +95,8 @@ FOUND = {
         b'"maximum": [1]}}}}, "automl_default_parameters": ["train.lr"]}',
         "cannot be searched: a number with lists for bounds",
     ),
+    "field that is a number": ("search space", b"parameters: {train.lr: {1.5: 2}}", "lr.1.5: is not a field"),
+    "half a character": ("words of a command", b"train.lr=\xff", r"'\\udcff' is not Unicode text"),
     "count without end": ("run file", b"trials: .inf\n", "inf is not a int"),
     "event before its trial": (
         "events",
