@@ -12,8 +12,9 @@ from rich.text import Text
 
 from automl.report.standings import changes_from
 from automl.report.wording import count, duration, shorten, value_text
+from automl.study.outlook import seconds_to_go
 from automl.study.state import DEFAULT_TRIAL, StudyState
-from automl.types import Budget, Params, StudySheet, TrialRecord, TrialState
+from automl.types import Params, StudySheet, TrialRecord, TrialState
 
 __all__ = ["Board", "sparkline"]
 
@@ -75,14 +76,10 @@ class Board:
             yield round(minutes, 1), round(budget.time_s / 60, 1), "minutes"
 
     def seconds_to_go(self) -> float | None:
-        """If the trials to come take what those that ended took; None before the first has ended."""
-        state, budget = self.state, self.sheet.budget
-        ended = [record for record in state.records.values() if record.state.is_final]
-        if not ended or state.started_at is None or not self.sheet.is_search:
+        """A guess from what the study took so far; None before there is one, and for a plain training."""
+        if self.state.started_at is None or not self.sheet.is_search:
             return None
-        elapsed_s = self.now - state.started_at
-        left_s = elapsed_s / len(ended) * max(0, _planned(budget) - len(ended))
-        return left_s if budget.time_s is None else max(0.0, min(left_s, budget.time_s - elapsed_s))
+        return seconds_to_go(self.state, self.sheet.budget, elapsed_s=self.now - self.state.started_at)
 
     def _standing(self) -> RenderableType:
         """Incumbent against default."""
@@ -142,8 +139,3 @@ def sparkline(values: Sequence[float | None], among: Sequence[float]) -> str:
     reach = high - low or 1.0
     steps = (None if v is None else round((v - low) / reach * (len(_BLOCKS) - 1)) for v in values)
     return "".join(" " if step is None else _BLOCKS[step] for step in steps)
-
-
-def _planned(budget: Budget) -> int:
-    """Trials of the search, and the trainings of the finals."""
-    return budget.trials + budget.repeats

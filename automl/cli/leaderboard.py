@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -39,6 +40,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     print(f"\nresults    {summary['results_dir']}")
     if best := summary["best"]:
         print(f"best       {best['spec']}\n           {best['checkpoint'] or 'no checkpoint'}")
+    if (page := Path(summary["results_dir"]) / "report.html").is_file():
+        print(f"report     {page}")
     if summary["mlflow"]:
         results_dir = summary["results_dir"].rpartition("/")[0]
         print(f"runs       automl ui --results-dir {results_dir}")

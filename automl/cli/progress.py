@@ -42,7 +42,9 @@ class ConsoleProgress:
     def trial_started(self, record: TrialRecord) -> None:
         """Say which parameters are tried."""
         self._first_started = self._first_started or time.monotonic()
-        if self._sheet.is_search:
+        if self._sheet.is_search and record.epochs:
+            self._say(f"trial {record.id} goes on after epoch {record.epochs}")
+        elif self._sheet.is_search:
             self._say(f"trial {record.id} started: {_describe(record)}")
 
     def trial_reported(self, trial: TrialId, report: Report) -> None:

@@ -96,5 +96,8 @@ def _doubts(verdict: Mapping[str, Any], name: str) -> Iterator[str]:
         sure = f"{probability:.0%}" if probability < _NEARLY_SURE else "more than 99%"
         yield f"The winner is truly better than the default spec with a probability of {sure}."
     if (optimism := verdict.get("optimism")) is not None:
-        frames = "on the frames that chose it than on the test part"
-        yield f"Optimism gap: the winner looked {optimism:+.2f} {name} better {frames}."
+        gap, chosen = f"{abs(optimism):.2f} {name}", "on the frames that chose it than on the test part"
+        if optimism < 0:
+            yield f"Optimism gap: none; the winner looked {gap} worse {chosen}."
+        else:
+            yield f"Optimism gap: the winner looked {gap} better {chosen}."

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from automl.study.controllers import has_living_controller
+from automl.study.outlook import seconds_to_go
 from automl.study.pareto import summarize_front
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState, read_state
 from automl.study.store import StudyFolder
-from automl.types import TrialId, TrialRecord
+from automl.types import Budget, TrialId, TrialRecord
 
 __all__ = ["read_summary", "summarize"]
 
@@ -47,7 +48,7 @@ def read_summary(folder: StudyFolder) -> dict[str, Any]:
     state = read_state(folder.events, sheet.metric) if folder.events.exists() else StudyState(sheet.metric)
     if state.phase is Phase.RUNNING and not has_living_controller(state):
         state.phase = Phase.INTERRUPTED
-    return {**summarize(folder, state), "forecast": _forecast(state, sheet.budget.trials)}
+    return {**summarize(folder, state), "forecast": _forecast(state, sheet.budget)}
 
 
 def _winner(state: StudyState) -> TrialRecord | None:
@@ -91,9 +92,7 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _forecast(state: StudyState, trials: int) -> dict[str, float | None]:
-    """Seconds to go, if the trials to come are like those that ended."""
-    ended = sum(record.state.is_final for record in state.records.values())
-    elapsed = (state.changed_at or 0.0) - (state.started_at or 0.0)
-    is_known = ended > 0 and state.phase is Phase.RUNNING
-    return {"remaining_s": elapsed / ended * (trials - ended) if is_known else None}
+def _forecast(state: StudyState, budget: Budget) -> dict[str, float | None]:
+    elapsed_s = (state.changed_at or 0.0) - (state.started_at or 0.0)
+    is_running = state.phase is Phase.RUNNING
+    return {"remaining_s": seconds_to_go(state, budget, elapsed_s=elapsed_s) if is_running else None}

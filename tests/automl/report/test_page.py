@@ -93,7 +93,7 @@ def test_fresh_seeds_interval_and_optimism_are_told(tmp_path: Path) -> None:
     assert "52.00 ± 2.00 (50.00, 54.00)" in text
     assert "between +1.00 and +9.00 AP11 with 90 % confidence" in text
     assert "with a probability of more than 99%" in text
-    assert "looked +5.00 AP11 better on the frames that chose it" in text
+    assert "looked 5.00 AP11 better on the frames that chose it" in text
 
 
 def test_the_leaderboard_ranks_and_a_failure_is_not_ranked(tmp_path: Path) -> None:
