@@ -63,7 +63,7 @@ def check_mlflow(uri: str | None, results_dir: Path) -> Check:
         results_dir: where studies lie.
     """
     try:
-        import automl.adapters.mlflow_sink  # noqa: F401, PLC0415 - whether it can be is asked
+        import automl.adapters.mlflow_runs  # noqa: F401, PLC0415 - whether it can be is asked
     except ImportError as error:
         remedy = "pip install --constraint constraints.txt 'automl-3d[tune]'"
         return Check("mlflow", CheckStatus.FAILED, f"cannot be imported: {error}", remedy)

@@ -75,7 +75,7 @@ def _find(request: RunRequest, wanted: str, stack: ExitStack) -> StudyFolder:
         database = sqlite_file(uri)
         if database is not None and not database.is_file():
             raise
-        from automl.adapters.mlflow_sink import fetch_study  # noqa: PLC0415 - slow to import
+        from automl.adapters.mlflow_runs import fetch_study  # noqa: PLC0415 - slow to import
 
         try:
             return fetch_study(uri, wanted, Path(stack.enter_context(TemporaryDirectory())))

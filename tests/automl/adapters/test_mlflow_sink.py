@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from automl.adapters import mlflow_sink
+from automl.adapters import mlflow_runs
 from automl.adapters.mlflow_sink import MlflowSink, send_study
 from automl.errors import EnvironmentUnusableError
 from automl.study.events import (
@@ -278,7 +278,7 @@ def test_calls_that_fail_half_way_leave_nothing_twice_and_nothing_out(
 ) -> None:
     sheet = make_study(results / f"study-flaky-{obeys}")
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_sink, "MlflowClient", Flaky)
+        patch.setattr(mlflow_runs, "MlflowClient", Flaky)
         patch.setattr(Flaky, "obeys", obeys)
         for every in (2, 3, 5, 7, 11, 13, 17, 23):
             patch.setattr(Flaky, "every", every)
@@ -308,7 +308,7 @@ def test_tracker_that_is_down_is_a_warning_and_sync_sends_it_all(
 def test_slow_tracker_does_not_hold_the_study_for_ever(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mlflow_sink, "_find_experiment", lambda *_: threading.Event().wait(5))
+    monkeypatch.setattr(mlflow_runs, "_find_experiment", lambda *_: threading.Event().wait(5))
     follow(make_study(tmp_path / "study-slow"), flush_s=0.1)
     assert "did not take everything within 0 s" in caplog.text
 
