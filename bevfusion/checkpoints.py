@@ -78,8 +78,10 @@ def save(state: Mapping[str, Any], path: Path) -> None:
         partial.replace(path)
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
+        # torch tells where its own writer stopped; what the system said is behind that.
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error
         raise CheckpointError(
-            f"cannot write the checkpoint: {error}", where=str(path), hint="free disk space, then resume"
+            f"cannot write the checkpoint: {reason}", where=str(path), hint="free disk space, then resume"
         ) from error
 
 

@@ -42,6 +42,13 @@ def test_a_write_that_fails_leaves_the_older_file_and_no_part_of_the_new_one(tmp
     assert [file.name for file in tmp_path.iterdir()] == ["epoch_1.pth"]
 
 
+def test_a_full_disk_is_called_so_although_torch_does_not(tmp_path):
+    (tmp_path / "epoch_1.pth.partial").symlink_to("/dev/full")
+    with pytest.raises(CheckpointError, match=r"cannot write the checkpoint: \[Errno 28\] No space left"):
+        checkpoints.save({"weight": torch.zeros(1_000_000)}, tmp_path / "epoch_1.pth")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("writer", [torch.save, lambda state, path: path.write_bytes(pickle.dumps(state))])
 def test_a_hostile_checkpoint_is_refused_and_runs_nothing(tmp_path, writer):
     trace, path = tmp_path / "trace", tmp_path / "epoch_1.pth"
