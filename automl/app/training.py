@@ -18,6 +18,7 @@ from automl.errors import ExitCode
 from automl.planning import Plan
 from automl.ports import Scheduler, Tracker
 from automl.report.writer import ReportWriter
+from automl.study.disk import raise_if_disk_failed
 from automl.study.state import DEFAULT_TRIAL, StudyState
 from automl.study.store import StudyFolder, new_folder
 from automl.study.summary import read_summary
@@ -30,11 +31,18 @@ _TRAIN = "train"
 
 
 def run_training(plan: Plan, recipe: TrainerRecipe, watchers: Sequence[Tracker]) -> Outcome:
-    """A study, or a plain training: the same controller with one trial and nothing to search."""
+    """A study, or a plain training: the same controller with one trial and nothing to search.
+
+    Raises:
+        EnvironmentUnusableError: the disk does not even hold what was asked.
+    """
     kind = "study" if plan.is_study else _TRAIN
     folder = new_folder(plan.request.results_dir, kind, plan.request.study_id)
-    sheet = make_sheet(plan, folder)
-    store_plan(folder, sheet, plan)
+    try:
+        store_plan(folder, make_sheet(plan, folder), plan)
+    except OSError as error:
+        raise_if_disk_failed(error, folder)
+        raise
     return go_on(plan, recipe, folder, watchers)
 
 

@@ -84,10 +84,11 @@ def raise_if_disk_failed(error: BaseException, folder: StudyFolder) -> None:
         EnvironmentUnusableError: the error came of a disk that is full, over quota, read-only or broken.
     """
     if isinstance(error, OSError) and error.errno in _REFUSALS:
+        way_on = f"automl resume {folder.id}" if folder.sheet.exists() else "the same command again"
         raise EnvironmentUnusableError(
             f"cannot be written: {error.strerror}",
             where=str(error.filename or folder.root),
-            hint=f"all that was recorded is safe; mend it, then: automl resume {folder.id}",
+            hint=f"all that was recorded is safe; mend it, then: {way_on}",
         ) from error
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.study.events import read_events
+from automl.study.treatments import TREATMENTS
 from automl.types import Cause, TrialState
 from tests.faults.injection import FAULTS, Strike, nothing, step_clock
 from tests.faults.server import TrackingServer, run_server
@@ -92,7 +93,10 @@ def plan_rounds(count: int, *, seed: int = 0, is_parallel: bool | None = None) -
         parallel = number % 2 == 1 if is_parallel is None else is_parallel
         weights = _SIDE_BY_SIDE if parallel else _ONE_AT_A_TIME
         fault = chance.choices(list(weights), list(weights.values()))[0]
-        rounds.append(Round(number, fault, parallel, chance.choice((1, 1, 2, 3))))
+        most = (
+            TREATMENTS[Cause.INFRASTRUCTURE].retries if fault in _SPARES_CONTROLLER else 3
+        )  # all may hit one and the same trial
+        rounds.append(Round(number, fault, parallel, min(most, chance.choice((1, 1, 2, 3)))))
     return rounds
 
 
@@ -108,14 +112,13 @@ def run_round(stage: Stage, wanted: Round) -> Outcome:
                 controllers = _play(study, wanted, server)
                 check_end(study, None if wanted.is_parallel else stage.expected[study.seed])
             except AssertionError as error:
-                problem = f"{str(error).partition(chr(10))[0] or 'assertion'} [{_last_words(root)}]"
+                problem = f"{str(error).partition(chr(10))[0] or 'assertion'} [{_last_words(study.log)}]"
         if not problem:
             shutil.rmtree(root / "results", ignore_errors=True)
     return Outcome(wanted, controllers, time.monotonic() - started, problem)
 
 
-def _last_words(root: Path) -> str:
-    log = root / "controller.log"
+def _last_words(log: Path) -> str:
     lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
     return lines[-1][:200] if lines else "silent"
 

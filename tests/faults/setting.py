@@ -41,7 +41,7 @@ def set_stage(root: Path, *, has_ray: bool, seeds: int = 3) -> Iterator[Stage]:
         (place / "results").mkdir(parents=True)
         study = FaultyStudy(place, skill, seed)
         shutil.copyfile(store, study.store_file())
-        assert study.begin().wait(300) == 0, (place / "controller.log").read_text()
+        assert study.begin().wait(300) == 0, study.log.read_text()
         expected[seed] = study.table()
     with _cluster() if has_ray else _no_cluster() as address:
         yield Stage(root, skill, ranked, store, expected, address)

@@ -128,6 +128,11 @@ class FaultyStudy:
     def folder(self) -> StudyFolder:
         return StudyFolder(self.root / "results" / self.root.name)
 
+    @property
+    def log(self) -> Path:
+        """Console of all controllers; outside the folder, whose disk may be full."""
+        return self.root.with_suffix(".log")
+
     def begin(self) -> Controller:
         """The first controller."""
         request = RunRequest(
@@ -153,10 +158,10 @@ class FaultyStudy:
 
     def send(self) -> int:
         """``automl sync``; its exit code."""
-        return Controller(lambda: int(sync(self.folder).events < 0), self.root / "sync.log").wait(120)
+        return Controller(lambda: int(sync(self.folder).events < 0), self.log).wait(120)
 
     def _control(self, start: Callable[[], int]) -> Controller:
-        controller = Controller(lambda: self._work(start), self.root / "controller.log")
+        controller = Controller(lambda: self._work(start), self.log)
         self.controllers += 1
         return controller
 

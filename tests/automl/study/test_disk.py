@@ -46,5 +46,12 @@ def test_refusal_of_the_disk_is_no_defect(folder: StudyFolder) -> None:
     ) as caught:
         raise_if_disk_failed(OSError(28, "No space left on device", "x.json"), folder)
     assert caught.value.exit_code == 3
+    assert caught.value.faults[0].hint.endswith("the same command again")
+    folder.sheet.touch()
+    with pytest.raises(EnvironmentUnusableError, match="automl resume night"):
+        raise_if_disk_failed(OSError(28, "No space left on device"), folder)
+
+
+def test_other_errors_pass(folder: StudyFolder) -> None:
     raise_if_disk_failed(FileNotFoundError(2, "No such file"), folder)
     raise_if_disk_failed(ValueError("x"), folder)
