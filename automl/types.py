@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -340,14 +340,24 @@ class Patience:
 
     Attributes:
         start_s: from its launch to its first status line.
-        first_epoch_s: from its first line to its first epoch: rendezvous of its ranks, first steps, all of
-            that epoch.
-        epoch_s: from an epoch to the next, evaluation and checkpoint included.
+        first_epoch_s: while it trains or evaluates before its first epoch is reported, or names no stage.
+        epoch_s: likewise, later.
+        rendezvous_s: while its processes meet.
+        first_step_s: from the begin of training to the end of the first step.
+        checkpoint_s: while it writes a checkpoint.
     """
 
     start_s: float = 1800.0
     first_epoch_s: float = 86400.0
     epoch_s: float = 86400.0
+    rendezvous_s: float = 1800.0
+    first_step_s: float = 3600.0
+    checkpoint_s: float = 3600.0
+
+    @classmethod
+    def throughout(cls, silence_s: float) -> Patience:
+        """The same at every stage."""
+        return cls(*[silence_s] * len(fields(cls)))
 
 
 @dataclass(frozen=True)

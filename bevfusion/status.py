@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["Phase", "StatusWriter"]
+__all__ = ["Phase", "Stage", "StatusWriter"]
 
 
 class Phase(StrEnum):
@@ -20,6 +20,16 @@ class Phase(StrEnum):
     RUNNING = "RUNNING"
     SUCCESS = "SUCCESS"
     FAILURE = "FAILURE"
+
+
+class Stage(StrEnum):
+    """Where a training is between two epochs; who waits for it has a deadline for each."""
+
+    RENDEZVOUS = "rendezvous"
+    FIRST_STEP = "first step"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    CHECKPOINTING = "checkpointing"
 
 
 class StatusWriter:
@@ -68,6 +78,10 @@ class StatusWriter:
         if kpi is not None:
             line["kpi"] = {name: value if math.isfinite(value) else None for name, value in kpi.items()}
         self._append(json.dumps(line, allow_nan=False) + "\n")
+
+    def enter(self, stage: Stage) -> None:
+        """Append a line whose message names the stage that begins now."""
+        self.write(Phase.STARTED if stage is Stage.RENDEZVOUS else Phase.RUNNING, stage.value)
 
     def _append(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8") as stream:

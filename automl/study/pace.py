@@ -48,7 +48,7 @@ class Pace:
     def patience(self) -> Patience:
         """How long the next launch may be silent."""
         if self._silence_s is not None:
-            return Patience(self._silence_s, self._silence_s, self._silence_s)
+            return Patience.throughout(self._silence_s)
         default = Patience()
         return Patience(
             default.start_s,

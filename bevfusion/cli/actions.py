@@ -66,6 +66,7 @@ def _run_experiment(action: str, path: Path, overrides: Sequence[str]) -> None:
     from bevfusion.launch import is_worker, plan_launch, visible_devices
     from bevfusion.spec import load_spec
     from bevfusion.spec.checks import find_warnings
+    from bevfusion.status import Stage, StatusWriter
 
     with reported(_results_dir(path, overrides, action)):
         spec = load_spec(path, overrides)
@@ -76,6 +77,8 @@ def _run_experiment(action: str, path: Path, overrides: Sequence[str]) -> None:
         if devices := visible_devices(section.gpu_ids, section.num_gpus, os.environ):
             os.environ["CUDA_VISIBLE_DEVICES"] = devices
         if launch := plan_launch(section.num_gpus, section.num_nodes, os.environ):
+            if launch.node_rank == 0:
+                StatusWriter(Path(results_dir) / "status.json").enter(Stage.RENDEZVOUS)
             launch.run([action, "-e", str(path), *overrides])
             return
         for warning in find_warnings(spec):

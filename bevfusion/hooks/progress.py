@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from bevfusion import checkpoints
-from bevfusion.status import Phase, StatusWriter
+from bevfusion.status import Phase, Stage, StatusWriter
 
 __all__ = ["ProgressHook"]
 
@@ -36,6 +36,16 @@ class ProgressHook(Hook):
         self._meta = {"spec": spec_text, "classes": list(classes)}
         self._status = StatusWriter(results_dir / "status.json") if is_main_process() else None
         self._losses: list[float] = []
+        self._is_first_step = False
+
+    def before_train(self, runner: Runner) -> None:
+        """Tell that the first step is next."""
+        self._enter(Stage.FIRST_STEP)
+        self._is_first_step = True
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Tell that validation begins."""
+        self._enter(Stage.EVALUATING)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Forget the losses of the epoch before."""
@@ -45,6 +55,9 @@ class ProgressHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         """Remember the step's loss, which the sentinel has made a number, for the epoch's mean."""
+        if self._is_first_step:
+            self._enter(Stage.TRAINING)
+            self._is_first_step = False
         if outputs and "loss" in outputs:
             self._losses.append(float(outputs["loss"]))
 
@@ -65,11 +78,16 @@ class ProgressHook(Hook):
             return
         message = f"epoch {epoch} of {runner.max_epochs}"
         if epoch % self._interval == 0 or epoch == runner.max_epochs:
+            self._enter(Stage.CHECKPOINTING)
             path = checkpoints.checkpoint_path(self._results_dir, epoch)
             checkpoints.save(self._state(runner, epoch), path)
             message += f", kept {path.relative_to(self._results_dir)}"
         kpi = {**metrics, "loss": fmean(self._losses)} if self._losses else dict(metrics)
         self._status.write(Phase.RUNNING, message, epoch=epoch, max_epoch=runner.max_epochs, kpi=kpi)
+
+    def _enter(self, stage: Stage) -> None:
+        if self._status is not None:
+            self._status.enter(stage)
 
     def _state(self, runner: Runner, epoch: int) -> dict[str, Any]:
         model = getattr(runner.model, "module", runner.model)

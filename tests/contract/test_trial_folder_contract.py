@@ -11,8 +11,10 @@ import jsonschema
 import pytest
 
 from automl.trials.run_trial import cause_of
+from automl.trials.stall import StallWatch
 from automl.trials.status_reader import StatusReader
-from automl.types import Cause, Report
+from automl.types import Cause, Patience, Report
+from bevfusion import status
 from bevfusion.errors import BevfusionError, DataError, DivergedError, OutOfMemoryError, SpecError
 from bevfusion.status import Phase, StatusWriter
 
@@ -59,6 +61,14 @@ def test_every_line_keeps_to_the_schema_and_is_understood(tmp_path: Path, write:
     for line in lines:
         jsonschema.validate(json.loads(line), STATUS_LINE)
     assert len(StatusReader(tmp_path / "status.json").read_new()) == len(lines)
+
+
+def test_platform_knows_every_stage_that_the_detector_names(tmp_path: Path) -> None:
+    writer, watch = StatusWriter(tmp_path / "status.json"), StallWatch(Patience())
+    for stage in status.Stage:
+        writer.enter(stage)
+        watch.hear(StatusReader(tmp_path / "status.json").read_new()[-1])
+        assert watch.stage.value == stage.value
 
 
 def test_reader_takes_what_the_detector_means(tmp_path: Path) -> None:

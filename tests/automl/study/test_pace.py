@@ -36,4 +36,4 @@ def test_pauses_and_changes_of_hands_are_no_epochs() -> None:
 
 
 def test_what_the_user_allows_holds_at_every_stage() -> None:
-    assert Pace(120.0).patience() == Patience(120.0, 120.0, 120.0)
+    assert Pace(120.0).patience() == Patience(120.0, 120.0, 120.0, 120.0, 120.0, 120.0)

@@ -33,8 +33,23 @@ def hook(folder: Path) -> ProgressHook:
 
 
 def lines(folder: Path) -> list[dict]:
+    """What is told of epochs."""
     path = folder / "status.json"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    told = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [line for line in told if "epoch" in line]
+
+
+def test_stages_are_told_as_they_begin(tmp_path, runner):
+    progress = hook(tmp_path)
+    progress.before_train(runner)
+    for loss in (1.0, 4.0):
+        progress.after_train_iter(runner, 0, outputs={"loss": loss})
+    progress.before_val_epoch(runner)
+    progress.after_val_epoch(runner, {})
+    told = [json.loads(line)["message"] for line in (tmp_path / "status.json").read_text().splitlines()]
+    assert told == [
+        "first step", "training", "evaluating", "checkpointing", "epoch 1 of 2, kept checkpoints/epoch_1.pth",
+    ]  # fmt: skip
 
 
 def test_an_epoch_is_announced_with_the_mean_loss_of_its_steps(tmp_path, runner):
