@@ -48,6 +48,7 @@ def play(name: str, objective: Objective, *, epochs: int, seed: int) -> Progress
             curve = objective.curve(params, seed)
         except OutOfMemoryError:
             study.tell(trial, 0.0)
+            ledger.fail()
             continue
         is_pruned = False
         for epoch, value in enumerate(curve, 1):

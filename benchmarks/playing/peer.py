@@ -13,16 +13,25 @@ from playing.ours import Progress
 
 @dataclass
 class Ledger:
-    """Epochs spent so far and the incumbent: the configuration with the best observed value."""
+    """Epochs spent so far and the incumbent: the configuration with the best observed value.
+
+    What cannot train costs no epoch; after as many of them as there are epochs the search is over, since some
+    samplers propose nothing else any more.
+    """
 
     epochs: int
     progress: Progress = field(default_factory=list)
     best: float = -1.0
+    failures: int = 0
 
     @property
     def is_spent(self) -> bool:
         """True once nothing may train any more."""
-        return len(self.progress) >= self.epochs
+        return max(len(self.progress), self.failures) >= self.epochs
+
+    def fail(self) -> None:
+        """A configuration cannot train."""
+        self.failures += 1
 
     def enter(self, params: Mapping[str, Any], value: float) -> None:
         """One epoch of a configuration gave this value."""

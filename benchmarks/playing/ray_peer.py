@@ -65,7 +65,9 @@ class _Referee(Callback, Stopper):
         self.ledger = ledger
 
     def on_trial_result(self, *_place: Any, trial: Any, result: Any, **_info: Any) -> None:
-        if result["is_trained"] and not self.ledger.is_spent:
+        if not result["is_trained"]:
+            self.ledger.fail()
+        elif not self.ledger.is_spent:
             self.ledger.enter(_searched(trial.config), result[METRIC.name])
 
     def __call__(self, _trial_id: str, _result: dict[str, Any]) -> bool:

@@ -78,6 +78,7 @@ class _Player:
         try:
             job = self._begin(launch["params"], launch["epochs"], origin)
         except OutOfMemoryError:
+            self.ledger.fail()
             return None
         self.jobs[launch["job"]] = job
         for epoch in range(origin.epochs if origin else 0, job.epochs):

@@ -47,6 +47,14 @@ def test_a_ledger_counts_epochs_and_names_the_best_observed() -> None:
     assert ledger.is_spent
 
 
+def test_a_search_that_only_fails_ends_after_as_many_failures_as_epochs() -> None:
+    ledger = Ledger(2)
+    ledger.fail()
+    assert not ledger.is_spent
+    ledger.fail()
+    assert ledger.is_spent
+
+
 def test_a_logarithmic_parameter_is_handed_over_as_its_place_only_when_asked() -> None:
     by_hand, plain = (scales(LATE, is_by_hand=hand)["lr"] for hand in (True, False))
     assert by_hand.bounds == (0.0, 1.0)
