@@ -1,7 +1,7 @@
 """Share of the GPU-seconds that trials get, and what a trial costs beside them: ours, and Ray Tune alone.
 
-GPUs are logical: trials sleep, so that only scheduling is measured. The rivals take turns on one Ray; the
-first turn does not count, since Ray starts its workers then.
+GPUs are logical: trials sleep, so that only scheduling is measured. The rivals take turns on one Ray; a first
+turn without sleep does not count, since Ray starts its workers then.
 
 python benchmarks/scheduler.py [--gpus 1 4 16] [--trials 32] [--seconds 0 10]
 """
@@ -123,7 +123,7 @@ def measure(gpus: int, trials: int, seconds: float, turns: int) -> dict[str, flo
     for turn in range(turns + 1):
         for name, run in RIVALS.items():
             began = time.perf_counter()
-            run(trials, seconds, gpus)
+            run(trials, seconds if turn else 0.0, gpus)
             if turn:
                 taken[name].append(time.perf_counter() - began)
     return {name: median(times) for name, times in taken.items()}
