@@ -12,6 +12,7 @@ from PIL import Image
 from bevfusion.actions.dataset_convert import run
 from bevfusion.data.convert import ConvertRequest, convert_dataset
 from bevfusion.data.infos import Infos, read_infos
+from bevfusion.data.objects import objects_path, read_objects
 from bevfusion.data.tao3d import Tao3dLayout
 from bevfusion.errors import DataError
 from bevfusion.spec import ConvertSpec
@@ -217,6 +218,19 @@ def test_info_files_of_sequences_join_to_that_of_their_split(build: Build) -> No
         again = convert(layout, merge_only=True, splits=("train",))["train"]
         assert [frame.name for frame in again.frames] == [frame.name for frame in whole.frames]
         assert [frame.sample_idx for frame in again.frames] == list(range(6))
+
+
+def test_objects_are_cut_out_anew_when_sequences_are_joined(build: Build) -> None:
+    layout = build()
+    whole = convert(layout, per_sequence=True, splits=("train",))["train"]
+    before = read_objects(whole.path)
+    objects_path(whole.path).unlink()
+    after = read_objects(convert(layout, merge_only=True, splits=("train",))["train"].path)
+    assert [(found.frame, len(found.points)) for found in after] == [
+        (found.frame, len(found.points)) for found in before
+    ]
+    assert {found.box.shape for found in after} == {(9,)}
+    assert {*after[0].patches} == {"CAM0"}
 
 
 def test_sequences_that_were_converted_one_by_one_are_numbered_on_when_joined(build: Build) -> None:
