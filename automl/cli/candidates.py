@@ -32,13 +32,17 @@ _SHELLS = ("bash", "zsh", "fish")
 
 
 def list_candidates(words: Sequence[str]) -> list[str]:
-    """Words that may stand where the last one is being written.
+    """Words that may stand where the last one is being written; none where a file or a number may.
+
+    Flags are left out where something else may stand and no dash was written.
 
     Args:
         words: the command line without the program; the last is unfinished, perhaps empty.
     """
     *before, current = words
-    return sorted({word for word in _candidates(before) if word.startswith(current)})
+    found = {word for word in _candidates(before) if word.startswith(current)}
+    plain = {word for word in found if not word.startswith("-")}
+    return sorted(plain or found)
 
 
 def _candidates(before: Sequence[str]) -> Iterable[str]:
@@ -47,14 +51,14 @@ def _candidates(before: Sequence[str]) -> Iterable[str]:
         return [*COMMANDS, "--help", "--version"]
     if name not in COMMANDS:
         return []
-    last = before[-1]
-    if last.startswith("--") and (values := _values(last, before)) is not None:
-        return values
-    return [*_arguments(name, before), *_flags(name), "--help"]
+    last, flags = before[-1], dict(_flags(name))
+    if flags.get(last, False):
+        return _values(last, before)
+    return [*_arguments(name, before), *flags, "--help"]
 
 
-def _values(flag: str, words: Sequence[str]) -> Iterable[str] | None:
-    """What a flag takes; None for a switch, and for one whose values are anybody's guess."""
+def _values(flag: str, words: Sequence[str]) -> Iterable[str]:
+    """What a flag takes; nothing for one whose values are anybody's guess."""
     if flag in _KEY_FLAGS:
         return [f"{key}{_KEY_FLAGS[flag]}" for key in _spec_keys(words)]
     if flag in _JOB_FLAGS:
@@ -63,7 +67,7 @@ def _values(flag: str, words: Sequence[str]) -> Iterable[str] | None:
         return _files_of_skill(*_FILE_FLAGS[flag], words)
     if flag == "--model":
         return [point.name for point in entry_points(group="automl.models")]
-    return _algorithms() if flag == "--algorithm" else _CHOICES.get(flag)
+    return _algorithms() if flag == "--algorithm" else _CHOICES.get(flag, ())
 
 
 def _algorithms() -> list[str]:
@@ -97,13 +101,17 @@ def _positional(name: str, before: Sequence[str]) -> list[str]:
     ]
 
 
-def _flags(name: str) -> Iterator[str]:
+def _flags(name: str) -> Iterator[tuple[str, bool]]:
+    """Flags of a command, and whether each takes a value."""
     function = importlib.import_module(COMMANDS[name].module).command
     hints = get_type_hints(function, include_extras=True)
     for parameter in inspect.signature(function).parameters.values():
         hint = hints.get(parameter.name, parameter.annotation)
         for option in (about for about in get_args(hint)[1:] if type(about).__name__ == "OptionInfo"):
-            yield _flag_of(option, parameter.name)
+            yield (
+                _flag_of(option, parameter.name),
+                bool not in (get_args(hint)[0], *get_args(get_args(hint)[0])),
+            )
 
 
 def _flag_of(option: Any, name: str) -> str:

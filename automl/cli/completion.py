@@ -29,7 +29,15 @@ _automl() {
 compdef _automl automl
 """
 _FISH = """\
-complete -c automl -a '(automl completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+function __automl_words
+    set -l found (automl completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)
+    if test -n "$found"
+        printf '%s\\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+complete -c automl -f -a '(__automl_words)'
 """
 _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 _WORDS = "words"

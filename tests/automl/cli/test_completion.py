@@ -29,6 +29,19 @@ def test_flags_know_their_values(flag: str, expected: list[str]) -> None:
     assert list_candidates(["run", flag, ""]) == expected
 
 
+def test_a_file_or_a_number_is_left_to_the_shell() -> None:
+    assert list_candidates(["run", "--config", ""]) == []
+    assert list_candidates(["run", "--trials", ""]) == []
+    assert list_candidates(["run", "--yes", "--tri"]) == ["--trials"]
+
+
+def test_flags_wait_for_their_dash_where_a_study_may_stand(tmp_path: Path) -> None:
+    finished_study(tmp_path / "study-a")
+    here = ["status", "--results-dir", str(tmp_path)]
+    assert list_candidates([*here, ""]) == ["study-a"]
+    assert "--follow" in list_candidates([*here, "--"])
+
+
 def test_spaces_algorithms_and_models_are_known() -> None:
     assert {"default", "quick"} <= set(list_candidates(["plan", "--space", ""]))
     assert {"auto", "asha"} <= set(list_candidates(["run", "--algorithm", "a"]))
@@ -49,8 +62,7 @@ def test_studies_jobs_and_trials_are_those_of_the_results(tmp_path: Path) -> Non
     here = ["--results-dir", str(tmp_path)]
     assert list_candidates(["report", *here, "s"]) == ["study-a"]
     assert list_candidates(["run", *here, "--parent-job-id", ""]) == sorted([job.id, "study-a"])
-    trials = [word for word in list_candidates(["why", *here, ""]) if not word.startswith("-")]
-    assert trials == ["0", "2", "best"]
+    assert list_candidates(["why", *here, ""]) == ["0", "2", "best"]
     assert "study-a" in list_candidates(["why", *here, "best", ""])
 
 
@@ -81,8 +93,39 @@ def test_bash_completes_through_the_script(capsys: pytest.CaptureFixture[str]) -
     assert done.stdout == "off on\n"
 
 
+ASKED = {
+    "status ": "study-a",
+    "run --skill-dir skill --set train.l": "train.lr=",
+    "plan --space q": "quick",
+    "run --policy o": "off on",
+}
+
+
+def ask(shell: str, script: str, line: str, cwd: Path) -> str:
+    """What a shell offers behind ``automl LINE``."""
+    if shell == "fish":
+        told = ["fish", "--no-config", "-c", f"{script}\ncomplete -C 'automl {line}'"]
+    else:
+        words = " ".join(f"'{word}'" for word in ["automl", *line.split(" ")])
+        stand_in = (
+            "compdef() { }; compadd() { print -r -- ${@[${@[(i)--]}+1,-1]} }; _files() { print -r -- *.yaml }"
+        )
+        told = ["zsh", "-f", "-c", f"{stand_in}\n{script}\nwords=({words}); CURRENT=$#words; _automl"]
+    env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(cwd)}
+    done = subprocess.run(told, cwd=cwd, capture_output=True, text=True, env=env, check=True)
+    return " ".join(done.stdout.split())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_ask_the_same_question(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, script, _ = call(capsys, shell)
-    assert code == 0
-    assert "automl completion words --" in script
+def test_studies_keys_spaces_and_files_complete(
+    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}: apt-get install {shell}; review by 2027-06")
+    finished_study(tmp_path / "results" / "study-a")
+    write_fake_skill(tmp_path / "skill")
+    (tmp_path / "run.yaml").touch()
+    script = call(capsys, shell)[1]
+    assert {line: ask(shell, script, line, tmp_path) for line in ASKED} == ASKED
+    assert "run.yaml" in ask(shell, script, "run --config ", tmp_path).split()
