@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from automl.planning import Plan
+from automl.planning.forecast import free_bytes
 from automl.simulation import SimulatedStudy
 from automl.space import Parameter, SearchSpace
 
@@ -145,5 +146,6 @@ def _limits(plan: Plan) -> str:
 def _forecast(plan: Plan) -> str:
     wall, disk = plan.forecast.wall_s, plan.forecast.disk_bytes
     time = f"about {wall / 60:.0f} min" if wall is not None else "time unknown before a first study"
-    space = f"about {disk / 1e9:.1f} GB" if disk is not None else "disk unknown before a first study"
-    return f"{time}, {space}"
+    space = f"about {disk / 1e9:.1f} GB of disk" if disk is not None else "disk unknown before a first study"
+    quota = f"quota {plan.budget.disk_bytes / 1e9:.1f} GB, " if plan.budget.disk_bytes else ""
+    return f"{time}, {space} ({quota}{free_bytes(plan.request.results_dir) / 1e9:.1f} GB free)"

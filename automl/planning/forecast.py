@@ -11,6 +11,7 @@ the spec is equal.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from automl.errors import AutomlError
 from automl.schema.documents import read_yaml_mapping
 from automl.types import Budget, Spec
 
-__all__ = ["Forecast", "forecast_study"]
+__all__ = ["Forecast", "disk_warnings", "forecast_study", "free_bytes"]
 
 _LOG_BYTES = 1_000_000
 _STOPPED_SHARE = 0.5
@@ -64,6 +65,31 @@ def forecast_study(
         wall_s=round(min(wall_s, budget.time_s or wall_s), 1),
         disk_bytes=round(budget.trials * (checkpoint_bytes + _LOG_BYTES)),
     )
+
+
+def free_bytes(results_dir: Path) -> int:
+    """Room on the disk where studies lie or will lie."""
+    place = results_dir.resolve()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def disk_warnings(forecast: Forecast, quota_bytes: int | None, free: int) -> Iterator[str]:
+    """Where a study will stand still for want of room, if none of its checkpoints is dropped.
+
+    Args:
+        forecast: what it will take.
+        quota_bytes: what it may take, None for all there is.
+        free: bytes on the disk.
+    """
+    limits = [(free, "the disk has")] + ([(quota_bytes, "--disk-quota allows")] if quota_bytes else [])
+    room, said = min(limits)
+    if forecast.disk_bytes is not None and forecast.disk_bytes > room:
+        yield (
+            f"the study may take {forecast.disk_bytes / 1e9:.1f} GB, {said} {room / 1e9:.1f} GB: it would "
+            "pause with exit code 3, and go on when there is room; make some now, or ask for fewer trials"
+        )
 
 
 def _earlier_paces(results_dir: Path, spec: Spec) -> Iterator[_Pace]:

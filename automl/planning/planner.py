@@ -13,7 +13,7 @@ from typing import Any
 from automl.errors import Fault, UsageError
 from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_inputs
 from automl.planning.finals import add_finals, finals_warnings
-from automl.planning.forecast import forecast_study
+from automl.planning.forecast import disk_warnings, forecast_study, free_bytes
 from automl.planning.goals import parse_constraints, parse_objectives
 from automl.planning.inputs import ActionFiles, foreign_blocks, plan_space, read_files, user_layers
 from automl.planning.llm import is_guided, plan_llm
@@ -137,6 +137,7 @@ class _Planner:
             concurrent=resources.max_concurrent,
             stops_early=algorithm.stops_early,
         )
+        self.warnings += disk_warnings(forecast, budget.disk_bytes, free_bytes(request.results_dir))
         return Plan(
             request=request,
             skill=self.skill,

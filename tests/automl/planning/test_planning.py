@@ -10,6 +10,7 @@ from skills import toy_info, write_data, write_skill
 
 from automl.errors import DataError, EnvironmentUnusableError, SpaceError, SpecError, UsageError
 from automl.planning import Plan, make_plan, resolve_space, sizing
+from automl.planning.forecast import Forecast, disk_warnings
 from automl.planning.machine import Machine, look_at_machine
 from automl.request import RunRequest
 from automl.space import Parameter, ParameterKind, SearchSpace
@@ -466,6 +467,26 @@ def test_the_forecast_learns_from_earlier_trials_of_the_same_model(tmp_path: Pat
     forecast = plan(tmp_path).forecast
     assert forecast.wall_s == pytest.approx(20 * 9 * 0.5 / 2 * 4.0, rel=1e-3)
     assert forecast.disk_bytes == 20 * 4_000_000
+    narrow = plan(tmp_path, disk_quota_bytes=50_000_000)
+    assert narrow.warnings[-1].startswith("the study may take 0.1 GB, --disk-quota allows 0.1 GB: it would")
+
+
+@pytest.mark.parametrize(
+    ("quota", "free", "said"),
+    [
+        (None, 9_000_000_000, []),
+        (8_000_000_000, 9_000_000_000, []),
+        (None, 2_000_000_000, ["the study may take 5.0 GB, the disk has 2.0 GB"]),
+        (3_000_000_000, 9_000_000_000, ["the study may take 5.0 GB, --disk-quota allows 3.0 GB"]),
+        (3_000_000_000, 2_000_000_000, ["the study may take 5.0 GB, the disk has 2.0 GB"]),
+    ],
+)
+def test_a_study_that_will_not_fit_is_told_with_the_narrowest_limit(
+    quota: int | None, free: int, said: list[str]
+) -> None:
+    told = disk_warnings(Forecast(disk_bytes=5_000_000_000), quota, free)
+    assert [text.partition(":")[0] for text in told] == said
+    assert list(disk_warnings(Forecast(), quota, 0)) == []
 
 
 def test_the_space_alone_needs_neither_data_nor_policy(tmp_path: Path) -> None:
