@@ -13,7 +13,7 @@ MINUTES ?= 10
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-browser faults fuzz check format schemas reference bench clean
+.PHONY: help setup demo test test-slow test-browser faults fuzz check audit format schemas reference bench clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,13 +52,19 @@ faults: setup  ## studies struck by kills, full disks, hanging servers: 200 roun
 fuzz: setup  ## damaged files for every reader of outside input, new ones each time; MINUTES=60
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
-check: setup  ## lint, types, import rules, generated files
+check: setup  ## lint, types, import rules, dependencies, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/pip check --disable-pip-version-check
+	@$(BIN)/python .ci/dependencies.py
 	@$(BIN)/bevfusion schema --check
 	@$(BIN)/python docs/reference.py --check
+
+audit:  ## known holes in the pinned dependencies; asks the network
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit; }
+	@.venv-audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 format: setup  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
