@@ -79,6 +79,7 @@ def check_memory(side_by_side: int) -> Check:
     free = _free_memory_bytes()
     each = free / side_by_side
     found = f"{free / _GB:.1f} GB free, {each / _GB:.1f} GB for each of {side_by_side} trials side by side"
+    found += f" (rule of thumb: {_TRAINER_BYTES / _GB:g} GB)"
     if each >= _TRAINER_BYTES:
         return Check("memory", CheckStatus.OK, found)
     return Check("memory", CheckStatus.WARNING, found, "fewer side by side: --max-concurrent 1")
@@ -107,8 +108,10 @@ def check_disk(results_dir: Path, forecast_bytes: float | None) -> Check:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    need = f"; a study takes about {forecast_bytes / _GB:.1f} GB" if forecast_bytes is not None else ""
-    found = f"{free / _GB:.1f} GB free at {place}{need}"
+    need = "what a study takes is known after a first one there"
+    if forecast_bytes is not None:
+        need = f"a study takes about {forecast_bytes / _GB:.1f} GB, going by earlier ones there"
+    found = f"{free / _GB:.1f} GB free at {place}; {need}"
     if not os.access(place, os.W_OK):
         return Check("disk", CheckStatus.FAILED, f"{place} cannot be written", "choose another --results-dir")
     remedy = "free some space, or put results elsewhere with --results-dir"

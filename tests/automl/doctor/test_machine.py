@@ -64,7 +64,8 @@ def test_memory_is_shared_by_trials_side_by_side(
     monkeypatch.setattr(machine, "_free_memory_bytes", lambda: 6e9)
     found = machine.check_memory(trials)
     assert found.status == status
-    assert found.found == f"6.0 GB free, {6 / trials:.1f} GB for each of {trials} trials side by side"
+    each = f"{6 / trials:.1f} GB for each of {trials} trials side by side (rule of thumb: 2 GB)"
+    assert found.found == f"6.0 GB free, {each}"
 
 
 def test_a_container_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,8 @@ def test_disk_is_held_against_the_forecast(
     found = machine.check_disk(tmp_path / "not" / "there", need)
     assert found.status == status
     assert found.found.startswith(f"{free / 1e9:.1f} GB free at {tmp_path}")
-    assert ("about 10.0 GB" in found.found) == (need is not None)
+    assert ("about 10.0 GB, going by earlier ones there" in found.found) == (need is not None)
+    assert ("known after a first one there" in found.found) == (need is None)
 
 
 def test_a_place_that_cannot_be_written_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
