@@ -12,7 +12,7 @@ from automl.schema.documents import read_json_mapping
 from automl.space import SearchSpace
 from automl.study.events import read_events
 from automl.study.pareto import summarize_front
-from automl.study.state import read_state
+from automl.study.state import add_up
 from automl.study.store import StudyFolder
 
 __all__ = ["read_insight"]
@@ -28,7 +28,8 @@ def read_insight(folder: StudyFolder) -> dict[str, Any]:
 
     sheet = folder.read_sheet()
     space = SearchSpace.from_json(sheet.space)
-    records = list(read_state(folder.events, sheet.metric).records.values())
+    events = list(read_events(folder.events))
+    records = list(add_up(events, sheet.metric).records.values())
     return {
         "study_id": folder.id,
         "metric": sheet.metric.name,
@@ -38,7 +39,7 @@ def read_insight(folder: StudyFolder) -> dict[str, Any]:
         ),
         "parallel": draw_parallel(space, records),
         "slices": draw_slices(space, records),
-        **draw_course(sheet.metric, read_events(folder.events), gpus_per_trial=_gpus(folder)),
+        **draw_course(sheet.metric, events, gpus_per_trial=_gpus(folder)),
         "pareto": summarize_front(records, sheet.objectives),
     }
 

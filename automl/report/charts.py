@@ -147,7 +147,7 @@ def draw_bars(title: str, description: str, bars: Sequence[Bar]) -> Markup:
 
 def draw_timeline(title: str, description: str, label: str, spans: Sequence[Span]) -> Markup:
     """Rows of stretches over one common axis, such as trials over time."""
-    rows = list(dict.fromkeys(span.row for span in spans))
+    rows = {row: i for i, row in enumerate(dict.fromkeys(span.row for span in spans))}
     left = 16 + _LETTER * max((len(row) for row in rows), default=0)
     height = _ROW * len(rows) + _BOTTOM + 4
     along = scale_over(
@@ -158,10 +158,10 @@ def draw_timeline(title: str, description: str, label: str, spans: Sequence[Span
         _add(svg, "path", d=f"M{along(tick):.1f} 4V{height - _BOTTOM:.1f}", class_="grid")
         _text(svg, along(tick), height - _BOTTOM + 16, f"{tick:g}", anchor="middle")
     _text(svg, (left + _WIDTH - _RIGHT) / 2, height - 6, label, anchor="middle", class_="label")
-    for i, row in enumerate(rows):
+    for row, i in rows.items():
         _text(svg, left - 8, 4 + _ROW * i + 17, row, anchor="end")
     for span in spans:
-        y = 4 + _ROW * rows.index(span.row)
+        y = 4 + _ROW * rows[span.row]
         start, end = along(span.start), along(span.end)
         _add(
             svg,

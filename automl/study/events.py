@@ -126,11 +126,14 @@ Event = (
     | TrialEnded
     | StudyEnded
 )
-_PLAIN: Mapping[str, type] = {
+_PLAIN: Mapping[str, Any] = {
     **dict.fromkeys(("trial", "host", "reason", "source", "evidence", "phase"), str),
     **dict.fromkeys(("pid", "process_start", "seed"), int),
     **dict.fromkeys(("params", "changes"), dict),
+    "verdict": dict | None,
 }
+_ENUMS: Mapping[str, type[Any]] = {"state": TrialState, "cause": Cause, "failure": Cause, "role": Role}
+_PARTS: Mapping[str, type[Any]] = {"report": Report, "origin": Origin}
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -306,17 +309,13 @@ def _decode(path: Path, line: bytes, expected: str) -> tuple[float, Event]:
 def _typed(data: dict[str, Any]) -> dict[str, Any]:
     """JSON values as the types of the event classes; lists among parameters were tuples."""
     typed = dict(data)
-    for name, kind in _PLAIN.items():
-        if not isinstance(typed.get(name, kind()), kind):
-            raise TypeError(f"{name} is {typed[name]!r}")
-    if not isinstance(typed.get("verdict"), dict | None):
-        raise TypeError(f"verdict is {typed['verdict']!r}")
-    for name, kind in (("state", TrialState), ("cause", Cause), ("failure", Cause), ("role", Role)):
-        if name in typed:
-            typed[name] = kind(typed[name])
-    for name, parts in (("report", Report), ("origin", Origin)):
-        if typed.get(name):
-            typed[name] = parts(**typed[name])
+    for name, value in data.items():
+        if not isinstance(value, _PLAIN.get(name, object)):
+            raise TypeError(f"{name} is {value!r}")
+        if name in _ENUMS:
+            typed[name] = _ENUMS[name](value)
+        elif name in _PARTS and value:
+            typed[name] = _PARTS[name](**value)
     if "report" in typed:
         _check_report(typed["report"])
     if "params" in typed:

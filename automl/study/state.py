@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +23,7 @@ from automl.study.events import (
 )
 from automl.types import Cause, Metric, Params, Report, Role, TrialId, TrialRecord, TrialState
 
-__all__ = ["DEFAULT_TRIAL", "Phase", "StudyState", "read_state"]
+__all__ = ["DEFAULT_TRIAL", "Phase", "StudyState", "add_up", "read_state"]
 
 DEFAULT_TRIAL = TrialId("0")
 
@@ -217,7 +217,16 @@ def read_state(path: Path, metric: Metric) -> StudyState:
     Raises:
         StudyError: the events are damaged.
     """
+    return add_up(read_events(path), metric)
+
+
+def add_up(events: Iterable[tuple[float, Event]], metric: Metric) -> StudyState:
+    """The state that events with their times add up to.
+
+    Raises:
+        StudyError: they are not those of one study.
+    """
     state = StudyState(metric)
-    for at, event in read_events(path):
+    for at, event in events:
         state.apply(event, at)
     return state

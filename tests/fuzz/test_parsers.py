@@ -73,6 +73,7 @@ FOUND = {
     "truth value that is none": ("spec", b"model: !!bool toy\n", "'toy' is neither true nor false"),
     "date that is none": ("spec", b"model: !!timestamp x\n", "could not determine a constructor"),
     "number without digits": ("spec", b"model: !!float ''\n", "could not convert string to float"),
+    "list that is called a number": ("detector spec", b"model: !!int [1]\n", "expected a scalar node"),
     "alias in itself": (
         "detector spec",
         b"model: &a {b: [*a]}\n",
