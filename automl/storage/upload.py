@@ -102,11 +102,16 @@ class Uploader:
 
 
 def _versions(study: Path) -> dict[str, _Version]:
-    """Name to time and size of all files but drafts; one that goes away meanwhile is left out."""
+    """Name to time and size of all files but drafts; one that goes away meanwhile is left out.
+
+    So is a link that leads out of the study: whoever made it does not decide what leaves this machine.
+    """
     found: dict[str, _Version] = {}
+    root = study.resolve()
     for path in sorted(study.rglob("*")):
         try:
-            if path.is_file() and not path.name.startswith(".") and path.suffix != ".tmp":
+            is_own = path.is_file() and path.resolve().is_relative_to(root)
+            if is_own and not path.name.startswith(".") and path.suffix != ".tmp":
                 entry = path.stat()
                 found[path.relative_to(study).as_posix()] = (entry.st_mtime_ns, entry.st_size)
         except FileNotFoundError:

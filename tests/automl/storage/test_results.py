@@ -76,6 +76,18 @@ def test_winners_model_comes_when_it_is_asked_for_and_those_of_trials_when_the_s
     assert checkpoint.read_text() == "weights"
 
 
+def test_link_that_leads_out_of_the_study_sends_nothing_of_this_machine(
+    study: StudyFolder, store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "id_rsa").write_text("private")
+    (study.root / "trials" / "2" / "outside.txt").symlink_to(tmp_path / "id_rsa")
+    (study.root / "trials" / "2" / "inside.txt").symlink_to(study.root / "best" / "checkpoint.pth")
+    send(study)
+    sent = store / "study-1" / "trials" / "2"
+    assert (sent / "inside.txt").read_text() == "weights"
+    assert not (sent / "outside.txt").exists()
+
+
 def test_files_appear_and_vanish_there_while_the_study_runs(study: StudyFolder, store: Path) -> None:
     remote = RemoteFolder(f"file://{store}/study-1")
     uploader = Uploader(study.root, remote, pause_s=0.02)
