@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 from automl.cli.studies import AsJson, ResultsDir
 
 if TYPE_CHECKING:
+    from automl.cli.watching import Watcher
     from automl.study.store import StudyFolder
 
 __all__ = ["command"]
@@ -77,14 +79,19 @@ def _follow(folder: StudyFolder) -> None:
 
     watcher, console = Watcher(folder), Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
-        while True:
-            for line in watcher.read_new():
+        for lines in _looks(watcher):
+            for line in lines:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-            if watcher.is_over():
-                return
-            time.sleep(1 / _PER_SECOND)
+        return
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        while not watcher.is_over():
-            watcher.read_new()
+        for _ in _looks(watcher):
             live.update(watcher.board(), refresh=True)
-            time.sleep(1 / _PER_SECOND)
+
+
+def _looks(watcher: Watcher) -> Iterator[list[str]]:
+    """What is new at each look, until the study is over; only its events can tell whether it is."""
+    while True:
+        yield watcher.read_new()
+        if watcher.is_over():
+            return
+        time.sleep(1 / _PER_SECOND)

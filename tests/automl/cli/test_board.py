@@ -16,7 +16,7 @@ from automl.cli.live import LiveProgress, choose_progress
 from automl.cli.main import main
 from automl.cli.progress import ConsoleProgress
 from automl.cli.watching import Watcher
-from automl.study.events import EventLog, StudyStarted, TrialPaused, TrialQueued, TrialStarted
+from automl.study.events import EventLog, StudyEnded, StudyStarted, TrialPaused, TrialQueued, TrialStarted
 from automl.study.store import StudyFolder, process_start
 from automl.types import Budget, Cause, StudyId, StudySheet, TrialId
 
@@ -136,6 +136,23 @@ def test_following_a_study_ends_with_it_and_shows_the_outcome(
     assert ended.value.code == 0
     assert json.loads(out)["state"] == "finished"
     assert "trial 3 failed: it ran out of memory, 10 s" in err
+
+
+def test_a_terminal_follows_a_study_that_runs_until_it_ends(
+    running: StudyFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(_: float) -> None:
+        with EventLog(running.events) as log:
+            log.append(StudyEnded("interrupted"))
+
+    monkeypatch.setattr("automl.cli.status.time.sleep", end)
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main(["status", "--follow", "--results-dir", str(running.root.parent)])
+    out, err = capsys.readouterr()
+    assert err.index("fake, running, ") < err.index("fake, interrupted, ")
+    assert "study-a: interrupted" in out
 
 
 def test_status_of_a_running_study_begins_with_its_screen(
