@@ -122,7 +122,15 @@ def test_two_hosts_of_two_processes_train_like_one_of_four_though_one_is_cut_off
     network.add(cpus=1, gpus=2)
     spread = study.records()
     assert [record.failures for record in spread] == [(Cause.INFRASTRUCTURE,), ()]
-    assert max(record.value or 0 for record in alone) > 10  # else equality would say nothing
-    for one, two in zip(alone, spread, strict=True):
-        assert two.params == one.params
-        assert two.value == pytest.approx(one.value, abs=0.01)
+    assert (alone[1].value or 0) > 1  # else equality would say nothing
+    assert scores(spread[1]) == scores(alone[1])
+    assert losses(spread[1]) == pytest.approx(losses(alone[1]), rel=1e-5)
+    assert losses(spread[0]) == pytest.approx(losses(alone[0]), rel=0.05)  # a restart rounds otherwise
+
+
+def scores(record: TrialRecord) -> list[dict[str, float]]:
+    return [{key: kpi for key, kpi in report.kpi.items() if "AP" in key} for report in record.reports]
+
+
+def losses(record: TrialRecord) -> list[float]:
+    return [report.kpi["loss"] for report in record.reports]
