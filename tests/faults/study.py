@@ -158,7 +158,9 @@ class FaultyStudy:
 
     def send(self) -> int:
         """``automl sync``; its exit code."""
-        return Controller(lambda: int(sync(self.folder).events < 0), self.log).wait(120)
+        return Controller(
+            lambda: int(sync(self.folder, tracking_uri=self.tracking_uri).events < 0), self.log
+        ).wait(120)
 
     def _control(self, start: Callable[[], int]) -> Controller:
         controller = Controller(lambda: self._work(start), self.log)

@@ -1,6 +1,9 @@
 """A sample of `make faults`: one trial at a time, each fault once."""
 
+import shutil
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +18,22 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize(
-    "fault", ["controller killed", "trainer killed", "files torn", "tracking server hangs"]
-)
+@pytest.mark.parametrize("fault", ["controller killed", "trainer killed", "files torn"])
 def test_struck_study_ends_like_an_undisturbed_one(stage: Stage, fault: str) -> None:
     outcome = run_round(stage, Round(3 * len(fault), fault, is_parallel=False, strikes=1))
     assert outcome.problem == ""
+
+
+def test_tracking_server_that_never_answers_takes_nothing_from_a_study(stage: Stage, tmp_path: Path) -> None:
+    study = FaultyStudy(tmp_path, stage.skill, 0)
+    study.store_file().parent.mkdir()
+    shutil.copyfile(stage.store, study.store_file())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        study.tracking_uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert study.begin().wait(120) == 0
+    assert study.folder.read_tracking() is None
+    study.tracking_uri = f"sqlite:///{study.store_file()}"
+    check_end(study, stage.expected[0])
 
 
 def test_rounds_are_the_same_for_the_same_seed() -> None:
