@@ -53,12 +53,12 @@ class Spending:
         if role is Role.SEARCH and self._has_finals_begun():
             return True
         limits = (
-            (self._budget.epochs, self._finals_epochs(), self._state.epochs_total),
-            (self._gpu_s(), self._finals_gpu_s(), self._gpu_seconds()),
-            (self._time_s(), self._finals_s(), self._elapsed_s()),
+            (self._budget.epochs, self._finals_epochs, lambda: self._state.epochs_total),
+            (self._gpu_s(), self._finals_gpu_s, self._gpu_seconds),
+            (self._time_s(), self._finals_s, self._elapsed_s),
         )
         return any(
-            limit is not None and spent >= _part(limit, finals, role) for limit, finals, spent in limits
+            limit is not None and spent() >= _part(limit, finals(), role) for limit, finals, spent in limits
         )
 
     def has_all_trials(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -65,6 +66,8 @@ def _convert_list(value: Any, hint: Any, about: Leaf) -> tuple[Any, ...]:
 
 def _convert_scalar(value: Any, hint: Any) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > sys.float_info.max:
+            raise Mismatch(f"{str(value)[:20]}... has too many digits")
         value = float(value)
     if hint is int and isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -74,6 +74,11 @@ FOUND = {
     "date that is none": ("spec", b"model: !!timestamp x\n", "could not determine a constructor"),
     "number without digits": ("spec", b"model: !!float ''\n", "could not convert string to float"),
     "list that is called a number": ("detector spec", b"model: !!int [1]\n", "expected a scalar node"),
+    "number of hundreds of digits": (
+        "detector spec",
+        b"train: {optimizer: {lr: " + b"9" * 400 + b"}}\n",
+        r"9{20}\.\.\. has too many digits",
+    ),
     "alias in itself": (
         "detector spec",
         b"model: &a {b: [*a]}\n",
