@@ -142,5 +142,6 @@ def _start_ray() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # else it prints into the table
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # nobody reads its event files
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
