@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 
 from automl.errors import StudyError
 from automl.study.events import (
@@ -47,7 +47,7 @@ class TrialTimes:
 
 
 def measure_times(results_dir: Path, model: str) -> TrialTimes | None:
-    """Medians over all launches of the model's past studies; None when there is nothing to learn from.
+    """Means over all launches of the model's past studies; None when there is nothing to learn from.
 
     A first epoch comes after start-up and epoch together, so the start-up is what it takes beyond a later
     one; a study of one-epoch trials says nothing of the two apart.
@@ -58,16 +58,22 @@ def measure_times(results_dir: Path, model: str) -> TrialTimes | None:
             seen.watch(read_events(folder.events))
     if not seen.epochs:
         return None
-    epoch_s = median(seen.epochs)
-    first_s = median(seen.firsts or seen.resumed)
+    epoch_s = _mean(seen.epochs)
+    first_s = _mean(seen.firsts or seen.resumed)
     return TrialTimes(
         startup_s=max(0.0, first_s - epoch_s),
         epoch_s=epoch_s,
-        checkpoint_s=max(0.0, median(seen.resumed or [first_s]) - first_s),
-        ending_s=median(seen.endings or [0.0]),
-        handover_s=median(seen.handovers or [0.0]),
-        worker_s=median(seen.workers or [0.0]),
+        checkpoint_s=max(0.0, _mean(seen.resumed or [first_s]) - first_s),
+        ending_s=_mean(seen.endings or [0.0]),
+        handover_s=_mean(seen.handovers or [0.0]),
+        worker_s=_mean(seen.workers or [0.0]),
     )
+
+
+def _mean(seconds: list[float]) -> float:
+    """The mean, since parts add up, without the extreme twentieths: a machine may have slept in between."""
+    cut = len(seconds) // 20
+    return fmean(sorted(seconds)[cut : len(seconds) - cut])
 
 
 def _is_of(folder: StudyFolder, model: str) -> bool:
