@@ -93,15 +93,16 @@ class FusionDataset(Dataset):
         self._label_of = self._map_labels(view.classes)
         self._sampling_epochs = sampling_epochs
         self._sampler = self._open_sampler() if sampling_epochs else None
-        # In shared memory, so that workers that outlive an epoch see it change.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros((), dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self.infos.frames) * self.repeat_time
 
     def set_epoch(self, epoch: int) -> None:
         """Give the following items the random draws of this epoch (counted from 0)."""
-        self._epoch.fill_(epoch)
+        # In shared memory, so that workers that outlive an epoch see it change; not before now, since the
+        # runner copies the data set, and a copy is not shared.
+        self._epoch.share_memory_().fill_(epoch)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         frame = self.infos.frames[index % len(self.infos.frames)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -189,7 +190,7 @@ def test_repeated_frames_are_varied_anew(files: SplitFiles) -> None:
 
 
 def test_workers_that_live_on_see_the_new_epoch(files: SplitFiles) -> None:
-    dataset = FusionDataset(files, VIEW, augmentation=AugmentationSpec())
+    dataset = copy.deepcopy(FusionDataset(files, VIEW, augmentation=AugmentationSpec()))  # as a runner does
     loader = torch.utils.data.DataLoader(
         dataset, batch_size=None, num_workers=1, persistent_workers=True, multiprocessing_context="fork"
     )
