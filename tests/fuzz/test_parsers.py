@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from automl.errors import AutomlError
 from automl.schema.documents import read_json_mapping, read_yaml_mapping
+from automl.search.llm_reply import InvalidReplyError, read_reply
+from automl.space import Parameter, ParameterKind, SearchSpace
 from bevfusion.data.infos import read_infos
 from bevfusion.errors import BevfusionError
 from bevfusion.spec import load_convert_spec
@@ -178,6 +180,12 @@ def test_info_file_of_other_types_is_refused(tmp_path: Path, content: dict[str, 
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"metainfo": meta, "data_list": [frame]}))
     with pytest.raises(BevfusionError, match=r"a\.pkl: an entry is damaged or lacks a key"):
         read_infos(tmp_path / "a.pkl")
+
+
+def test_number_that_no_float_holds_is_no_answer() -> None:
+    space = SearchSpace((Parameter("lr", ParameterKind.FLOAT, 0.1, 1.0, default=0.5, source="test"),))
+    with pytest.raises(InvalidReplyError, match=r"lr = 9+ is not a number from 0\.1 to 1"):
+        read_reply('{"params": {"lr": ' + "9" * 400 + "}}", space)
 
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
