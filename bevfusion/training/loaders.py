@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from bevfusion.data.dataset import FusionDataset, open_split
 from bevfusion.spec import ExperimentSpec
 from bevfusion.spec.dataset import SplitSpec
@@ -23,7 +25,11 @@ def evaluation_loader(spec: ExperimentSpec, part: SplitSpec) -> dict[str, Any]:
 
 
 def _loader(part: SplitSpec, dataset: FusionDataset, *, shuffle: bool) -> dict[str, Any]:
+    # Workers that live on are seeded once, when a training starts or goes on: from a source of their own, or
+    # the epoch that starts them would draw other dropout than the same epoch of an uninterrupted training.
+    own_source = {"generator": torch.Generator()} if part.num_workers else {}
     return {
+        **own_source,
         "dataset": dataset,
         "batch_size": part.batch_size,
         "num_workers": part.num_workers,
