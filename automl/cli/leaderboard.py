@@ -39,7 +39,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         _print_front(pareto)
     print(f"\nresults    {summary['results_dir']}")
     if best := summary["best"]:
-        print(f"best       {best['spec']}\n           {best['checkpoint'] or 'no checkpoint'}")
+        print(f"best       {best['spec']}\n           {best['checkpoint'] or 'no checkpoint here'}")
     if (page := Path(summary["results_dir"]) / "report.html").is_file():
         print(f"report     {page}")
     if summary["mlflow"]:
