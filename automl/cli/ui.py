@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -76,6 +77,7 @@ def _serve(uri: str, port: int, pages: Mapping[str, str]) -> int:
         raise UsageError(
             f"port {port} is taken by another program", where="--port", hint=f"try --port {port + 1}"
         )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server ends with this process
     print(f"MLflow starts on {uri}; Ctrl-C ends it", file=sys.stderr, flush=True)
     words = ["-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", _HOST, "--port", str(port)]
     words += ["--workers", "1", "--uvicorn-opts", "--log-level=warning"]  # requests would bury the addresses
