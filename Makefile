@@ -46,7 +46,7 @@ test-browser: setup  ## MLflow's pages and the report in a real browser: apt-get
 		--constraint constraints.txt --editable '.[browser]'
 	@$(BIN)/python -m pytest -m browser tests/browser
 
-faults: setup  ## studies struck by kills, full disks, hanging servers: 200 rounds, half an hour
+faults: setup  ## studies struck by kills, full disks, hanging servers: 200 rounds, or as many as half an hour holds
 	@$(BIN)/python -m tests.faults
 
 fuzz: setup  ## damaged files for every reader of outside input, new ones each time; MINUTES=60
