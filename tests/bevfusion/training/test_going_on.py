@@ -137,6 +137,16 @@ def test_so_it_does_in_mixed_precision(street, tmp_path):
     assert 0 < status_lines(whole)[1]["kpi"]["loss"] < 100
 
 
+@pytest.mark.slow
+def test_so_it_does_with_loader_workers(street, tmp_path):
+    workers = (*EVERYTHING, "dataset.train_dataset.num_workers=2")
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    train.run(tiny_spec(street, whole, *workers))
+    first = checkpoints.checkpoint_path(whole, 1)
+    train.run(tiny_spec(street, resumed, *workers, f"train.resume_training_checkpoint_path={first}"))
+    assert_same(without_spec(kept(whole, 2)), without_spec(kept(resumed, 2)))
+
+
 def test_a_lidar_only_checkpoint_starts_the_fused_model_and_the_status_says_what_fitted(
     street, sealed, key, tmp_path, monkeypatch
 ):
