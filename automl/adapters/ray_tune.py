@@ -80,6 +80,10 @@ class RayScheduler:
             raise KeyboardInterrupt
 
     def _tune(self, feed: _Feed, make_job: JobFactory, interrupted: threading.Event) -> None:
+        # Tune starts a searcher's workers one after another unless told. On a cluster, which may be smaller
+        # than planned, that is right: what waits for resources was proposed too early.
+        at_once = "auto" if self._resources.ray_address else str(self._resources.max_concurrent)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = at_once
         with tempfile.TemporaryDirectory(prefix="automl-tune-") as storage:
             tune.run(
                 tune.with_parameters(_Worker, make_job=make_job, resources=self._resources),
