@@ -80,8 +80,9 @@ class TreeParzen:
         worst = min((quality for _, quality in shown), default=0.0)
         told = [(seen.params, quality) for seen, quality in shown]
         told += [(seen.params, worst) for seen in history.bad()[-_MOST_SHOWN:]]
+        pending = history.pending()[-_MOST_SHOWN:]
         study.add_trials(self._frozen(params, TrialState.COMPLETE, value) for params, value in told)
-        study.add_trials(self._frozen(seen.params, TrialState.RUNNING, None) for seen in history.pending())
+        study.add_trials(self._frozen(seen.params, TrialState.RUNNING, None) for seen in pending)
         return study
 
     def _draw(self, asked: Trial) -> Params:
