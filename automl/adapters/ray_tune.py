@@ -47,6 +47,11 @@ __all__ = ["RayScheduler"]
 
 _OBJECT_STORE_BYTES = 100 * 2**20
 _VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
+_JOIN_HINT = (
+    "check --ray-address, or leave it out to start Ray on this machine; a cluster that asks for a token "
+    "needs RAY_AUTH_MODE=token and the token in the environment"
+)
+_START_HINT = "look for what kills or starves it, often a lack of memory; then go on with: automl resume"
 _LAUNCH, _REPORT, _FAILURE, _DONE = "launch", "report", "failure", "done"
 
 
@@ -311,12 +316,11 @@ def _cluster(resources: Resources) -> Iterator[None]:
         try:
             with _own_signals():
                 _start(resources, home)
-        except (ConnectionError, RuntimeError) as error:
+        except Exception as error:  # Ray raises no narrower one when a process of its own dies as it starts
             raise EnvironmentUnusableError(
                 f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
                 where=resources.ray_address or "this machine",
-                hint="check --ray-address, or leave it out to start Ray on this machine; a cluster that asks "
-                "for a token needs RAY_AUTH_MODE=token and the token in the environment",
+                hint=_START_HINT if home else _JOIN_HINT,
             ) from error
         yield
     finally:

@@ -64,7 +64,7 @@ def write_study(
     times = iter(range(10**6))
     clock = patch("automl.study.clock.SteadyClock.now", lambda _: 1e9 + step_s * next(times))
     with clock, EventLog(folder.events) as log:
-        for event in (StudyStarted(1, 0), *events):
+        for event in (StudyStarted(sum(root.name.encode()), 0), *events):  # no two begin alike
             log.append(event)
     return folder
 

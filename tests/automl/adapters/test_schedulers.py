@@ -12,6 +12,7 @@ import pytest
 from fake_ports import RecordingDriver
 
 from automl.adapters.sequential import SequentialScheduler
+from automl.errors import EnvironmentUnusableError
 from automl.ports import Scheduler, TrialFailedError
 from automl.trials.folder import TrialFolder
 from automl.trials.run_trial import TrainerRecipe
@@ -55,6 +56,23 @@ def test_trials_end_as_their_trainers_do(
     assert driver.ends == {"good": None, "stopped": None, "last": None}
     assert isinstance(failure, TrialFailedError)
     assert (failure.cause, failure.evidence.splitlines()[0]) == (Cause.DIVERGED, "exit code 5")
+
+
+@pytest.mark.ray
+def test_ray_that_dies_as_it_starts_is_told_with_the_way_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, recipe: TrainerRecipe
+) -> None:
+    from automl.adapters import ray_tune
+
+    def fail(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.setattr(ray_tune.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray_tune.ray, "init", fail)
+    monkeypatch.setattr(ray_tune.ray, "shutdown", lambda: None)
+    message = r"this machine: Ray cannot be started: The current node timed.*\n.*automl resume"
+    with pytest.raises(EnvironmentUnusableError, match=message):
+        ray_tune.RayScheduler(Resources(max_concurrent=1)).run(RecordingDriver({}), recipe)
 
 
 def test_interrupt_stops_trials_and_comes_out_as_keyboard_interrupt(
