@@ -115,8 +115,8 @@ def _fitting(budget: Budget, space: SearchSpace | None, concurrent: int) -> Algo
         reason = f"with {concurrent} trials at once a model would guess: TPE proposes, halving pauses"
         return AlgorithmChoice("asha", reason)
     reason = (
-        f"trials of {epochs} epochs are worth pausing: a model of curves proposes, and says which go on "
-        f"from epochs {', '.join(map(str, rung_epochs(epochs)))}"
+        f"trials of {epochs} epochs are worth pausing: a model of curves proposes, and says who goes on "
+        f"after epoch {', '.join(map(str, rung_epochs(epochs)))}"
     )
     return AlgorithmChoice("auto", reason)
 

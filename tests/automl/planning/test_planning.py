@@ -280,7 +280,7 @@ WIDE = SearchSpace(tuple(Parameter(f"x{n}", ParameterKind.FLOAT, 0.0, 1.0, defau
 @pytest.mark.parametrize(
     ("budget", "space", "concurrent", "name", "reason"),
     [
-        (Budget(20, 27), None, 1, "auto", "go on from epochs 3, 9"),
+        (Budget(20, 27), None, 1, "auto", "who goes on after epoch 3, 9"),
         (Budget(20, 4), None, 1, "bayesian", "20 trials of 4 epochs leave nothing to stop early"),
         (Budget(3, 30), None, 1, "bayesian", "3 trials of 30 epochs leave nothing to stop early"),
         (Budget(20, 27), SearchSpace((FLIP,)), 1, "grid", "enough for all 2 combinations"),
