@@ -54,6 +54,7 @@ from automl.study.store import StudyFolder, process_start
 from automl.study.summary import summarize
 from automl.study.telling import tell_strategy
 from automl.study.treatments import is_machines_fault
+from automl.trials.interrupts import uninterrupted
 from automl.trials.leftovers import end_leftovers
 from automl.types import Cause, Report, Resources, Role, StudySheet, TrialId, TrialRecord, TrialState
 
@@ -350,7 +351,8 @@ class _Study:
             self._stopping.setdefault(event.trial, _STOPS[decision])
 
     def _record(self, event: Event) -> None:
-        self._take_in(event, self._log.append(event))
+        with uninterrupted():  # what is on disk and what is known here never differ
+            self._take_in(event, self._log.append(event))
 
     def _queue(self, event: TrialQueued) -> None:
         self._record(event)

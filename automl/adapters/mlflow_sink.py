@@ -62,6 +62,8 @@ class MlflowSink:
 
     def study_ended(self, summary: Mapping[str, object], kept: Sequence[TrialRecord]) -> None:  # noqa: ARG002
         """Wait until all is sent, up to a limit; the rest is for ``automl sync``."""
+        if self._thread.ident is None:  # the study was interrupted before it began
+            return
         self._is_over.set()
         self._news.set()
         self._thread.join(self._flush_s)

@@ -313,6 +313,12 @@ def test_slow_tracker_does_not_hold_the_study_for_ever(
     assert "did not take everything within 0 s" in caplog.text
 
 
+def test_study_that_ends_before_it_began_has_nothing_to_wait_for(tmp_path: Path) -> None:
+    sheet = make_study(tmp_path / "study-early")
+    MlflowSink(store_of(sheet)).study_ended({}, [])
+    assert StudyFolder(sheet.root).read_tracking_store() is None
+
+
 def test_what_the_store_refuses_holds_nothing_up(results: Path, caplog: pytest.LogCaptureFixture) -> None:
     events = [*trial("0", [5.0], params={"x" * 300: 1.0}), *trial("1", [7.0])]
     sheet = make_study(results / "study-refused", events)

@@ -1,0 +1,35 @@
+"""Signals that come in the middle of a step are heard after it."""
+
+import os
+import signal
+
+import pytest
+
+from automl.trials.interrupts import deferred_interrupts, uninterrupted
+
+
+def test_step_is_done_before_the_signal_is_heard() -> None:
+    done = []
+
+    def step() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("whole")
+
+    pytest.raises(KeyboardInterrupt, step)
+    assert done == ["whole"]
+
+
+def test_signal_goes_to_whom_it_was_meant_for() -> None:
+    with deferred_interrupts() as asked:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not asked.is_set()
+        assert asked.is_set()
+
+
+def test_handlers_are_what_they_were() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with uninterrupted():
+        assert signal.getsignal(signal.SIGINT) is not before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
