@@ -16,7 +16,8 @@ def test_step_is_done_before_the_signal_is_heard() -> None:
             os.kill(os.getpid(), signal.SIGINT)
             done.append("whole")
 
-    pytest.raises(KeyboardInterrupt, step)
+    with pytest.raises(KeyboardInterrupt):
+        step()
     assert done == ["whole"]
 
 
