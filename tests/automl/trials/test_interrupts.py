@@ -2,10 +2,19 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from automl.trials.interrupts import deferred_interrupts, uninterrupted
+
+
+@pytest.fixture(autouse=True)
+def python_hears_sigint() -> Iterator[None]:
+    """A shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_step_is_done_before_the_signal_is_heard() -> None:
