@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bevfusion.data.files import write_whole
-from bevfusion.data.plain_pickle import dump_plain, load_plain
-from bevfusion.errors import DataError
+from bevfusion.data.plain_pickle import PlainFormat, dump_plain
 from bevfusion.spec.conventions import CONVENTIONS
 
 __all__ = [
@@ -36,6 +35,7 @@ __all__ = [
 FORMAT = "bevfusion-infos"
 VERSION = 2
 CONVERT_HINT = "run dataset_convert first: automl run --model bevfusion --action dataset_convert --data ROOT"
+_FORM = PlainFormat("info file", FORMAT, VERSION, CONVERT_HINT)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def read_infos(path: Path) -> Infos:
         frames = tuple(parse_frame(entry, box_dim) for entry in entries)
         return Infos(path, meta["dataset_type"], meta["split"], tuple(meta["classes"]), frames)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise _damaged(path, error) from error
+        raise _FORM.damaged(path, error) from error
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:
@@ -171,20 +171,10 @@ def write_infos(
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    content = load_plain(path, what="info file", hint=CONVERT_HINT)
-    meta = content.get("metainfo") if isinstance(content, dict) else None
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise DataError("not an info file of bevfusion", where=str(path), hint=CONVERT_HINT)
-    if meta.get("version") != VERSION:
-        message = f"info file of version {meta.get('version')}, this program reads version {VERSION}"
-        raise DataError(message, where=str(path), hint=CONVERT_HINT)
+    content = _FORM.load(path)
     if not isinstance(content.get("data_list"), list):
-        raise _damaged(path, KeyError("data_list"))
-    return meta, content["data_list"]
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"an entry is damaged or lacks a key ({error!r})", where=str(path), hint=CONVERT_HINT)
+        raise _FORM.damaged(path, KeyError("data_list"))
+    return content["metainfo"], content["data_list"]
 
 
 def parse_frame(entry: Mapping[str, Any], box_dim: int) -> Frame:

@@ -22,7 +22,7 @@ from bevfusion.data.frame_conversion import ConversionTarget
 from bevfusion.data.infos import CONVERT_HINT, Frame, locate, parse_frame
 from bevfusion.data.loading import load_image, load_points
 from bevfusion.data.outlines import PixelBox, pixel_boxes
-from bevfusion.data.plain_pickle import dump_plain, load_plain
+from bevfusion.data.plain_pickle import PlainFormat, dump_plain
 from bevfusion.errors import DataError, Fault
 from bevfusion.geometry.boxes import points_in_boxes
 from bevfusion.metrics.protocol import DIFFICULTIES
@@ -44,7 +44,7 @@ VERSION = 1
 MIN_POINTS = 5
 """Objects with fewer points teach nothing and are not kept."""
 _MAX_PER_CLASS = 10_000  # some hundred megabytes at most, whatever the size of the data set
-_HINT = CONVERT_HINT.replace(" first:", " again:")
+_FORM = PlainFormat("object database", FORMAT, VERSION, CONVERT_HINT.replace(" first:", " again:"))
 
 
 @dataclass(frozen=True)
@@ -143,21 +143,13 @@ def read_objects(info_path: Path) -> tuple[StoredObject, ...]:
             made for another info file.
     """
     path = objects_path(info_path)
-    content = load_plain(path, what="object database", hint=_HINT)
-    meta = content.get("metainfo") if isinstance(content, dict) else None
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise DataError("not an object database of bevfusion", where=str(path), hint=_HINT)
-    if meta.get("version") != VERSION:
-        message = f"object database of version {meta.get('version')}, this program reads version {VERSION}"
-        raise DataError(message, where=str(path), hint=_HINT)
-    if meta.get("infos") != _hash(info_path):
-        message = f"made for another {info_path.name} than the one beside it"
-        raise DataError(message, where=str(path), hint=_HINT)
+    content = _FORM.load(path)
+    if content["metainfo"].get("infos") != _hash(info_path):
+        raise _FORM.refusal(path, f"made for another {info_path.name} than the one beside it")
     try:
         return tuple(_parse(entry) for entry in content["objects"])
     except (KeyError, TypeError, ValueError) as error:
-        message = f"an entry is damaged or lacks a key ({error!r})"
-        raise DataError(message, where=str(path), hint=_HINT) from error
+        raise _FORM.damaged(path, error) from error
 
 
 def _hash(path: Path) -> str:

@@ -4,12 +4,56 @@ from __future__ import annotations
 
 import io
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bevfusion.errors import DataError
 
-__all__ = ["dump_plain", "load_plain"]
+__all__ = ["PlainFormat", "dump_plain", "load_plain"]
+
+
+@dataclass(frozen=True)
+class PlainFormat:
+    """A kind of plain pickle: a dict whose ``metainfo`` names format and version.
+
+    Attributes:
+        what: the kind of file, for messages.
+        name: as ``metainfo`` names it.
+        version: of what is written and read today.
+        hint: how to make a file anew.
+    """
+
+    what: str
+    name: str
+    version: int
+    hint: str
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Read a file of this format without trusting it; its entries are not looked at.
+
+        Raises:
+            DataError: missing file, not a plain pickle, or of another format or version.
+        """
+        content = load_plain(path, what=self.what, hint=self.hint)
+        meta = content.get("metainfo") if isinstance(content, dict) else None
+        if not isinstance(meta, dict) or meta.get("format") != self.name:
+            article = "an" if self.what[0] in "aeiou" else "a"
+            raise self.refusal(path, f"not {article} {self.what} of bevfusion")
+        if meta.get("version") != self.version:
+            raise self.refusal(
+                path,
+                f"{self.what} of version {meta.get('version')}, this program reads version {self.version}",
+            )
+        return dict(content)
+
+    def damaged(self, path: Path, error: Exception) -> DataError:
+        """The error of a file with an entry that cannot be read."""
+        return self.refusal(path, f"an entry is damaged or lacks a key ({error!r})")
+
+    def refusal(self, path: Path, message: str) -> DataError:
+        """An error that names the file and how to make it anew."""
+        return DataError(message, where=str(path), hint=self.hint)
 
 
 def dump_plain(content: Any) -> bytes:
