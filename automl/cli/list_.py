@@ -52,10 +52,10 @@ def _entry(folder: StudyFolder) -> dict[str, Any]:
     try:
         if folder.job.is_file():
             job = read_job(folder)
-            return {**entry, "model": job.get("model"), "action": job["action"], "state": job["state"]}
+            return {**entry, "model": job.get("model"), "action": job.get("action"), "state": job["state"]}
         found = read_summary(folder)
         model = folder.read_sheet().model
-    except (AutomlError, KeyError):
+    except AutomlError:
         return entry
     values = {side: found[side]["value"] for side in ("default", "best") if found[side]}
     told = {"model": model, "action": "train", "metric": found["metric"], **values}

@@ -8,7 +8,7 @@ from typing import Any
 from automl.ports import TrialFailedError
 from automl.study.events import TrialEnded, TrialPaused, TrialQueued
 from automl.study.treatments import is_machines_fault, may_retry, needs_relief
-from automl.types import Cause, Metric, StudySheet, TrialRecord, TrialState
+from automl.types import Cause, StudySheet, TrialRecord, TrialState
 
 __all__ = ["Ending", "Endings", "diagnose"]
 
@@ -24,7 +24,7 @@ class Endings:
     """
 
     def __init__(self, sheet: StudySheet, relieve: Callable[[TrialRecord], Mapping[str, Any] | None]) -> None:
-        self._metric: Metric = sheet.metric
+        self._metric = sheet.metric
         self._max_epochs = sheet.budget.max_epochs
         self._is_search = sheet.is_search
         self._relieve = relieve

@@ -6,10 +6,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 __all__ = ["deferred_interrupts", "uninterrupted"]
-
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -22,9 +21,6 @@ def deferred_interrupts(on_first: Callable[[], None] = lambda: None) -> Iterator
         on_first: called when the flag is raised.
     """
     flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag
-        return
 
     def raise_flag(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
         if flag.is_set():
@@ -32,12 +28,8 @@ def deferred_interrupts(on_first: Callable[[], None] = lambda: None) -> Iterator
         flag.set()
         on_first()
 
-    before = {number: signal.signal(number, raise_flag) for number in _NUMBERS}
-    try:
+    with _heard_by(raise_flag):
         yield flag
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -46,15 +38,21 @@ def uninterrupted() -> Iterator[None]:
 
     Outside the main thread nothing is changed, since only that one hears signals.
     """
+    heard: list[int] = []
+    with _heard_by(lambda number, _: heard.append(number)):
+        yield
+    if heard:
+        signal.raise_signal(heard[0])
+
+
+@contextmanager
+def _heard_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in _NUMBERS}
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if heard:
-        signal.raise_signal(heard[0])
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

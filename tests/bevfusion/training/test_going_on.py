@@ -126,24 +126,28 @@ def test_the_average_is_what_is_validated_and_kept_beside_the_weights_that_go_on
     assert not torch.equal(validated, trained_on)
 
 
+def train_whole_and_resumed(street, folder, *changes):
+    """Two epochs at a stretch, and the second of them once more from the checkpoint of the first."""
+    whole, resumed = folder / "whole", folder / "resumed"
+    train.run(tiny_spec(street, whole, *EVERYTHING, *changes))
+    first = checkpoints.checkpoint_path(whole, 1)
+    resume = f"train.resume_training_checkpoint_path={first}"
+    train.run(tiny_spec(street, resumed, *EVERYTHING, *changes, resume))
+    return whole, resumed
+
+
 @pytest.mark.slow
 def test_so_it_does_in_mixed_precision(street, tmp_path):
-    amp = (*EVERYTHING, "train.optimizer.wrapper_type=AmpOptimWrapper")
-    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
-    train.run(tiny_spec(street, whole, *amp))
-    first = checkpoints.checkpoint_path(whole, 1)
-    train.run(tiny_spec(street, resumed, *amp, f"train.resume_training_checkpoint_path={first}"))
+    amp = "train.optimizer.wrapper_type=AmpOptimWrapper"
+    whole, resumed = train_whole_and_resumed(street, tmp_path, amp)
     assert_same(without_spec(kept(whole, 2)), without_spec(kept(resumed, 2)))
     assert 0 < status_lines(whole)[1]["kpi"]["loss"] < 100
 
 
 @pytest.mark.slow
 def test_so_it_does_with_loader_workers(street, tmp_path):
-    workers = (*EVERYTHING, "dataset.train_dataset.num_workers=2")
-    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
-    train.run(tiny_spec(street, whole, *workers))
-    first = checkpoints.checkpoint_path(whole, 1)
-    train.run(tiny_spec(street, resumed, *workers, f"train.resume_training_checkpoint_path={first}"))
+    workers = "dataset.train_dataset.num_workers=2"
+    whole, resumed = train_whole_and_resumed(street, tmp_path, workers)
     assert_same(without_spec(kept(whole, 2)), without_spec(kept(resumed, 2)))
 
 
