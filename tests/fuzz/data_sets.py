@@ -4,7 +4,6 @@ import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from bevfusion.data.tao3d import Tao3dLayout
 from bevfusion.geometry.frames import invert_rigid, is_rotation
 from bevfusion.metrics import labels as scored
 from bevfusion.metrics.score import score_folders
+from tests.fakes.info_entry import entry
 from tests.fuzz.damage import OPCODES, PLAIN, damaged, text_files, warped
 from tests.fuzz.target import Inputs, Target
 
@@ -98,32 +98,9 @@ def _read_tao_calibration(path: Path) -> None:
         Tao3dLayout(path.parent, is_synthetic=is_synthetic).read_calibrations(frame)
 
 
-def _frame() -> dict[str, Any]:
-    eye = np.eye(4).tolist()
-    camera = {
-        "img_path": "7.png",
-        "height": 3,
-        "width": 4,
-        "cam2img": eye,
-        "lidar2cam": eye,
-        "lidar2img": eye,
-    }
-    person = {
-        "bbox_label_3d": 0,
-        "bbox_3d": [1, 2, 3, 4, 5, 6, 0.5],
-        "bbox": [1, 2, 3, 4],
-        "num_lidar_pts": 9,
-    }
-    return {
-        "name": "000007", "sample_idx": 7, "sequence": "0003", "images": {"CAM2": camera},
-        "instances": [person], "lidar_points": {"lidar_path": "7.bin", "num_pts_feats": 4},
-        "annotations": {"name": ["Pedestrian"]}, "plane": [0.0, -1.0, 0.0, 1.7],
-    }  # fmt: skip
-
-
 def _infos() -> Inputs:
     meta = {"format": FORMAT, "version": VERSION, "dataset_type": "KittiPersonDataset", "split": "train"}
-    content = {"metainfo": {**meta, "classes": ["person"]}, "data_list": [_frame()]}
+    content = {"metainfo": {**meta, "classes": ["person"]}, "data_list": [entry(plane=[0.0, -1.0, 0.0, 1.7])]}
     sound, written = pickle.dumps(content), warped(content, PLAIN).map(pickle.dumps)
     return st.one_of(written, written, damaged(sound, OPCODES), damaged(sound), st.binary(max_size=80))
 
