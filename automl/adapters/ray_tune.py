@@ -11,13 +11,11 @@ from __future__ import annotations
 import logging
 import math
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +35,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from automl.adapters.ray_nodes import announce_gpus, start_on_nodes
+from automl.adapters.scratch import scratch_folder
 from automl.errors import EnvironmentUnusableError, TrialError
 from automl.ports import JobFactory, Launch, StudyDriver, TrialFailedError, TrialJob, Wait
 from automl.trials.folder import TrialFolder
@@ -89,7 +88,7 @@ class RayScheduler:
         # than planned, that is right: what waits for resources was proposed too early.
         at_once = "auto" if self._resources.ray_address else str(self._resources.max_concurrent)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = at_once
-        with tempfile.TemporaryDirectory(prefix="automl-tune-") as storage:
+        with scratch_folder("automl-tune-") as storage:
             tune.run(
                 tune.with_parameters(_Worker, make_job=make_job, resources=self._resources),
                 name="study",
@@ -100,7 +99,7 @@ class RayScheduler:
                 callbacks=[_Watch(feed, interrupted)],
                 resources_per_trial=_placement(self._resources),
                 reuse_actors=True,
-                storage_path=storage,
+                storage_path=str(storage),
                 raise_on_failed_trial=False,
                 verbose=0,
             )
@@ -311,22 +310,26 @@ def _cluster(resources: Resources) -> Iterator[None]:
         return
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    home = None if resources.ray_address else Path(tempfile.mkdtemp(prefix="automl-ray-", dir="/tmp"))
-    try:
+    short = Path("/tmp")  # noqa: S108 - a folder of its own there; Ray's sockets allow no long path
+    own = nullcontext() if resources.ray_address else scratch_folder("automl-ray-", short)
+    with own as home:
         try:
-            with _own_signals():
-                _start(resources, home)
-        except Exception as error:  # Ray raises no narrower one when a process of its own dies as it starts
-            raise EnvironmentUnusableError(
-                f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
-                where=resources.ray_address or "this machine",
-                hint=_START_HINT if home else _JOIN_HINT,
-            ) from error
-        yield
-    finally:
-        ray.shutdown()
-        if home is not None:
-            shutil.rmtree(home, ignore_errors=True)
+            _join(resources, home)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _join(resources: Resources, home: Path | None) -> None:
+    try:
+        with _own_signals():
+            _start(resources, home)
+    except Exception as error:  # Ray raises no narrower one when a process of its own dies as it starts
+        raise EnvironmentUnusableError(
+            f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
+            where=resources.ray_address or "this machine",
+            hint=_START_HINT if home else _JOIN_HINT,
+        ) from error
 
 
 @contextmanager
