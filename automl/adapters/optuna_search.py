@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
-from typing import Any
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Self
 
 import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from automl.search.beliefs import Belief
 from automl.search.encoding import Array, Encoding
-from automl.search.history import History
+from automl.search.history import History, Seen
 from automl.search.proposing import Candidates
 from automl.space import Parameter, ParameterKind, SearchSpace
-from automl.types import Params, ParamValue
+from automl.types import Params, ParamValue, TrialId
 
 __all__ = ["TreeParzen"]
 
 _ASKED = 4
 _MOST_SHOWN = 200
 _LEAST_SHOWN = 8
+_WHENEVER = datetime(2000, 1, 1)  # noqa: DTZ001 - Optuna asks for a time and uses none
 
 
 class TreeParzen:
@@ -48,6 +52,7 @@ class TreeParzen:
         self._dimensions = {parameter.name: _Dimension(parameter) for parameter in space}
         self._is_conditional = any(parameter.condition for parameter in space)
         self._least = max(_LEAST_SHOWN, min(len(space) + 1, 2 * _LEAST_SHOWN))
+        self._encoded: dict[TrialId, Mapping[str, Any]] = {}
 
     def learn(self, history: History) -> None:
         """Nothing to remember: each question carries the whole history."""
@@ -58,11 +63,15 @@ class TreeParzen:
         if len(known) < self._least // 2 or rng.random() < self._prior_share:
             return Candidates(self._belief.draw(rng, _ASKED), "drawn around what is expected")
         study = self._study(history, seed=int(rng.integers(2**31)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            rows = [self._draw(study.ask()) for _ in range(_ASKED)]
-        positions: Array = self._encoding.snap(self._encoding.positions(rows))
-        return Candidates(positions, f"likely among the better of {len(known)} trials")
+        return Candidates(self._ask(study), f"likely among the better of {len(known)} trials")
+
+    def _ask(self, study: optuna.Study) -> Iterator[Array]:
+        """Draws, each made when it is asked for: the first is mostly the one that is taken."""
+        for _ in range(_ASKED):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                row = self._draw(study.ask())
+            yield self._encoding.snap(self._encoding.positions([row]))[0]
 
     def _study(self, history: History, *, seed: int) -> optuna.Study:
         with warnings.catch_warnings():
@@ -78,11 +87,9 @@ class TreeParzen:
         shown = history.at_one_epoch(self._least)
         shown = shown[: _MOST_SHOWN // 2] + shown[_MOST_SHOWN // 2 :][-_MOST_SHOWN // 2 :]
         worst = min((quality for _, quality in shown), default=0.0)
-        told = [(seen.params, quality) for seen, quality in shown]
-        told += [(seen.params, worst) for seen in history.bad()[-_MOST_SHOWN:]]
-        pending = history.pending()[-_MOST_SHOWN:]
-        study.add_trials(self._frozen(params, TrialState.COMPLETE, value) for params, value in told)
-        study.add_trials(self._frozen(seen.params, TrialState.RUNNING, None) for seen in pending)
+        told = [*shown, *((seen, worst) for seen in history.bad()[-_MOST_SHOWN:])]
+        study.add_trials(self._frozen(seen, value) for seen, value in told)
+        study.add_trials(self._frozen(seen, None) for seen in history.pending()[-_MOST_SHOWN:])
         return study
 
     def _draw(self, asked: Trial) -> Params:
@@ -92,14 +99,35 @@ class TreeParzen:
                 params[parameter.name] = self._dimensions[parameter.name].suggest(asked)
         return params
 
-    def _frozen(self, params: Params, state: TrialState, value: float | None) -> FrozenTrial:
-        known = {name: value for name, value in params.items() if name in self._dimensions}
-        return create_trial(
-            params={name: self._dimensions[name].encode(value) for name, value in known.items()},
-            distributions={name: self._dimensions[name].distribution for name in known},
-            state=state,
+    def _frozen(self, seen: Seen, value: float | None) -> FrozenTrial:
+        """A trial as a study takes it; without a value it runs."""
+        params = self._encode(seen)
+        return _Shown(
+            number=-1,
+            trial_id=-1,
+            state=TrialState.RUNNING if value is None else TrialState.COMPLETE,
             value=value,
+            datetime_start=_WHENEVER,
+            datetime_complete=None if value is None else _WHENEVER,
+            params=dict(params),
+            distributions={name: self._dimensions[name].distribution for name in params},
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
         )
+
+    def _encode(self, seen: Seen) -> Mapping[str, Any]:
+        if seen.trial not in self._encoded:
+            known = {name: value for name, value in seen.params.items() if name in self._dimensions}
+            self._encoded[seen.trial] = {n: self._dimensions[n].encode(value) for n, value in known.items()}
+        return self._encoded[seen.trial]
+
+
+class _Shown(FrozenTrial):  # type: ignore[misc]  # optuna is untyped here
+    """A trial that a study keeps as it is: to copy hundreds to their depth took longer than the estimator."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)
 
 
 class _Dimension:

@@ -136,7 +136,7 @@ class CurveModel:
         positions = np.stack([self.position(seen) for seen in trials])
         points, values = self._observations(trials)
         process = GaussianProcess(points, values, self._scales, groups)
-        means, _ = process.predict(self.encoding.features(positions))
+        means = process.predict_mean(self.encoding.features(positions))
         unfinished = np.array([seen.epoch < self._max_epochs for seen in trials])
         likeliest = np.argsort(np.where(unfinished, -means, np.inf), kind="stable")[: int(unfinished.sum())]
         rows = [
@@ -159,12 +159,7 @@ class CurveModel:
 
     def _observations(self, trials: list[Seen]) -> tuple[Points, Array]:
         """What was seen at the rungs and at the end of each curve; of long histories what tells most."""
-        rows = [
-            (owner, epoch, seen.quality_at(epoch) or 0.0)
-            for owner, seen in enumerate(trials)
-            for epoch in sorted({seen.epoch, *(e for e in self._epochs if e < seen.epoch)})
-        ]
-        rows = sorted(rows, key=lambda row: (-row[1], -row[2]))[:_MOST_ROWS]
+        rows = self._rows(trials)
         owners = np.array([row[0] for row in rows])
         values = np.array([row[2] for row in rows])
         features = self.encoding.features(np.stack([self.position(trials[owner]) for owner in owners]))
@@ -172,6 +167,24 @@ class CurveModel:
         values = _levels(values)
         spread = float(values.std()) or 1.0
         return Points(features, earliness, owners), (values - values.mean()) / spread
+
+    def _rows(self, trials: list[Seen]) -> list[tuple[int, int, float]]:
+        """Place in the list, epoch and quality of what is observed: late epochs first, the best first."""
+        rows: list[tuple[int, int, float]] = []
+        reached = [seen.epoch for seen in trials]
+        for epoch in sorted({*self._epochs, *reached}, reverse=True):
+            is_rung = epoch in self._epochs
+            rows += sorted(
+                (
+                    (owner, epoch, trials[owner].quality_at(epoch) or 0.0)
+                    for owner, last in enumerate(reached)
+                    if last == epoch or (is_rung and last > epoch)
+                ),
+                key=lambda row: -row[2],
+            )
+            if len(rows) >= _MOST_ROWS:
+                break
+        return rows[:_MOST_ROWS]
 
     def _labels(self, history: History) -> tuple[Points, Array]:
         bad, good = history.bad(), history.measured()
@@ -230,10 +243,7 @@ def _trust(history: History) -> float:
     if default is None or not default.curve:
         return 0.0
     others = [seen for seen in history.measured() if seen.trial != DEFAULT_TRIAL]
-    beaten = sum(
-        (seen.quality_at(seen.epoch) or 0.0) < (default.quality_at(min(seen.epoch, default.epoch)) or 0.0)
-        for seen in others
-    )
+    beaten = sum(seen.best < (default.quality_at(min(seen.epoch, default.epoch)) or 0.0) for seen in others)
     bad = len(history.bad())
     share: float = (beaten + bad) / max(1, len(others) + bad)
     return share**2

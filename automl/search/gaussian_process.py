@@ -81,19 +81,29 @@ class GaussianProcess:
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at the last epoch, shapes (M,)."""
-        last = Points(features, np.zeros((len(features), 1)), np.zeros(0, dtype=np.int64))
-        cross = np.exp(2 * self.scales.final) * _unit(self.points, last, self.scales, self._groups)
-        cross += _MEAN_VARIANCE
+        cross = self._cross(features)
         solved = solve_triangular(self._chol, cross, lower=True, check_finite=False)
         prior = np.exp(2 * self.scales.final) + _MEAN_VARIANCE
         variance = np.maximum(prior - np.sum(solved**2, axis=0), 1e-10)
         return cross.T @ self._weights, np.sqrt(variance)
 
+    def predict_mean(self, features: Array) -> Array:
+        """The mean alone, shape (M,), in a fraction of the time."""
+        mean: Array = self._cross(features).T @ self._weights
+        return mean
+
+    def _cross(self, features: Array) -> Array:
+        """Covariance of what was observed with the last epoch of configurations, shape (N, M)."""
+        last = Points(features, np.zeros((len(features), 1)), np.zeros(0, dtype=np.int64))
+        cross: Array = np.exp(2 * self.scales.final) * _unit(self.points, last, self.scales, self._groups)
+        cross += _MEAN_VARIANCE
+        return cross
+
     def believing(self, features: Array) -> GaussianProcess:
         """The process after its own predictions have come true at some configurations (Kriging believer)."""
         if not len(features):
             return self
-        mean, _ = self.predict(features)
+        mean = self.predict_mean(features)
         owners = np.arange(len(features)) + 1 + self.points.owner.max(initial=0)
         points = Points(
             np.concatenate([self.points.features, features]),

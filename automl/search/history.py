@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -32,24 +32,32 @@ class Seen:
         trial: its id.
         params: its configuration.
         standing: what it can teach.
-        curve: finished epoch to the best quality up to there; quality grows, whatever the metric's direction.
+        curve: finished epoch to the best quality up to there, in order; quality grows, whatever the metric's
+            direction.
     """
 
     trial: TrialId
     params: Params
     standing: Standing
-    curve: Mapping[int, float]
+    curve: dict[int, float]
 
     @property
     def epoch(self) -> int:
         """The last epoch that was measured, 0 before the first."""
-        return max(self.curve, default=0)
+        return next(reversed(self.curve), 0)
+
+    @property
+    def best(self) -> float:
+        """The best quality of all epochs, 0 before the first."""
+        return next(reversed(self.curve.values()), 0.0)
 
     def quality_at(self, epoch: int) -> float | None:
         """The best quality up to an epoch; None when the trial was not measured so far."""
         if self.epoch < epoch:
             return None
-        return max((value for at, value in self.curve.items() if at <= epoch), default=None)
+        if epoch in self.curve:
+            return self.curve[epoch]
+        return next((value for at, value in reversed(self.curve.items()) if at < epoch), None)
 
 
 class History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,10 +75,11 @@ class SpaceSearcher:
             return None
         rng = np.random.default_rng([self._seed, int(trial)])
         liked = self._proposer.rank(self.history, rng)
-        positions = list(liked.positions)
-        if not positions:
+        positions = iter(liked.positions)
+        first = next(positions, None)
+        if first is None:
             return None
-        params = self._unseen(positions, tried)
+        params = self._unseen(itertools.chain([first], positions), tried)
         return Proposal(params, reason=liked.reason) if params else self._any_unseen(tried, rng)
 
     def adopt(self, record: TrialRecord) -> None:

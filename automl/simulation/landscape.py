@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from automl.space import Parameter, SearchSpace
 from automl.types import Direction, Metric, Params, Report
@@ -45,11 +46,15 @@ class Landscape:
     def height(self, params: Params) -> float:
         """What the configuration would reach after all epochs, without noise."""
         distances = [
-            (_unit(parameter, params[parameter.name]) - self._draw("summit", parameter.name)) ** 2
+            (_unit(parameter, params[parameter.name]) - self._summit[parameter.name]) ** 2
             for parameter in self.space
             if parameter.name in params
         ]
         return _TOP * math.exp(-4.0 * sum(distances) / max(1, len(distances)))
+
+    @cached_property
+    def _summit(self) -> dict[str, float]:
+        return {parameter.name: self._draw("summit", parameter.name) for parameter in self.space}
 
     def _draw(self, *words: str) -> float:
         """A number in [0, 1) that depends on the seed and the words alone."""
