@@ -136,7 +136,7 @@ def _places(request: RunRequest, root: Path) -> list[Path]:
     source = _source(request.data, root)
     jobs = [job for job in _convert_jobs(request.results_dir) if job.converted == source]
     if request.convert_job_id is None:
-        return [root, *(job.folder for job in jobs[:1])]
+        return [root, *(_fetched(job.folder) for job in jobs[:1])]
     chosen = [job for job in _convert_jobs(request.results_dir) if job.folder.name == request.convert_job_id]
     if not chosen:
         known = ", ".join(job.folder.name for job in jobs) or "none"
@@ -150,7 +150,15 @@ def _places(request: RunRequest, root: Path) -> list[Path]:
             f"job {request.convert_job_id} converted {chosen[0].converted}, not {source}",
             where="--convert-job-id",
         )
-    return [chosen[0].folder, root]
+    return [_fetched(chosen[0].folder), root]
+
+
+def _fetched(job: Path) -> Path:
+    """The folder of a job, large files included, which stay where results lie until somebody needs them."""
+    from automl.storage import fetch_study  # noqa: PLC0415 - slow to import
+
+    fetch_study(job)
+    return job
 
 
 def _source(data: str | None, root: Path) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from skills import write_data, write_skill
 
+from automl.cli.studies import find_results
 from automl.errors import DataError, UsageError
 from automl.planning.data_sources import bind_data, find_missing_inputs
 from automl.planning.parents import Parent, bind_parent, inherited_layer
@@ -59,6 +60,22 @@ def test_the_newest_convert_job_for_the_root_is_looked_into(skill: Skill, tmp_pa
     convert_job(tmp_path, "c", tmp_path / "elsewhere", "2026-03-01", "train.pkl")
     write_data(tmp_path / "results" / "broken", "x").joinpath("job.json").write_text("{")
     assert bind(skill, tmp_path, str(root)).values["dataset.train"] == str(newest / "train.pkl")
+
+
+@pytest.mark.parametrize("picked", [None, "a"])
+def test_large_files_of_a_convert_job_come_from_where_results_lie(
+    skill: Skill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picked: str | None
+) -> None:
+    root, large = write_data(tmp_path / "data", "test.pkl"), "x" * 2_000_001
+    job = convert_job(tmp_path, "a", root, "2026-01-01")
+    (job / "train.pkl").write_text(large)
+    monkeypatch.setenv("AUTOML_CACHE", str(tmp_path / "cache"))
+    there = find_results(f"file://{tmp_path}/results")
+    assert not (there / "a" / "train.pkl").exists()
+    request = RunRequest(skill_dir=skill.root, data=str(root), results_dir=there, convert_job_id=picked)
+    values = bind_data(skill, skill.action("train"), request).values
+    assert values["dataset.train"] == f"{there}/a/train.pkl"
+    assert (there / "a" / "train.pkl").read_text() == large
 
 
 def test_a_convert_job_can_be_picked(skill: Skill, tmp_path: Path) -> None:
