@@ -167,9 +167,16 @@ def _unit(left: Points, right: Points, scales: _Scales, groups: Whole) -> Array:
     """Matérn 5/2 correlation of configurations, shape (N, M)."""
     weights = np.exp(-scales.length)[groups]
     a, b = left.features * weights, right.features * weights
-    squared = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)[None, :] - 2.0 * a @ b.T
-    distance = _ROOT5 * np.sqrt(np.maximum(squared, 0.0))
-    unit: Array = (1.0 + distance + distance**2 / 3.0) * np.exp(-distance)
+    distance: Array = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)[None, :]
+    distance -= 2.0 * a @ b.T  # in place from here on: most of the time goes into moving the matrix
+    np.maximum(distance, 0.0, out=distance)
+    np.sqrt(distance, out=distance)
+    distance *= _ROOT5
+    unit: Array = distance**2
+    unit /= 3.0
+    unit += 1.0 + distance
+    np.negative(distance, out=distance)
+    unit *= np.exp(distance, out=distance)
     return unit
 
 
