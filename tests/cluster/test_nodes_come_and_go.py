@@ -38,9 +38,9 @@ METRIC = Metric("AP11", Direction.MAXIMIZE)
 QUICK_TO_NOTICE = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    """One node with room for one trial without a GPU; tests add and kill others."""
+    """One node with room for one trial without a GPU; a test adds and kills others, and leaves none behind."""
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": QUICK_TO_NOTICE})
     ray.init(address=nodes.address, log_to_driver=False)
     yield nodes
