@@ -189,7 +189,9 @@ def send_study(sheet: StudySheet, store: TrackingStore, *, is_anew: bool = False
         raise
     except Exception as error:
         raise EnvironmentUnusableError(
-            f"MLflow: {error}", where=store.uri, hint=f"once it answers: automl sync {sheet.study_id}"
+            f"MLflow: {error}",
+            where=store.uri,
+            hint=f"once it answers: {StudyFolder(sheet.root).command('sync')}",
         ) from error
 
 

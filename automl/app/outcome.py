@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from automl.errors import AutomlError, DataError, EnvironmentUnusableError, ExitCode, SpecError, TrialError
-from automl.study.store import StudyFolder
 from automl.trials.folder import TrialFolder
 from automl.types import Cause
 
-__all__ = ["Outcome", "error_of", "resume_command"]
+__all__ = ["Outcome", "error_of"]
 
-_DEFAULT_RESULTS_DIR = "results"
 _ERRORS: Mapping[Cause, type[AutomlError]] = {
     Cause.BAD_SPEC: SpecError,
     Cause.BAD_DATA: DataError,
@@ -39,11 +35,3 @@ class Outcome:
 def error_of(cause: Cause, evidence: str, trial: TrialFolder) -> AutomlError:
     """The error that a failed plain run ends with: its exit code is the cause's, its place the log."""
     return _ERRORS.get(cause, TrialError)(evidence, where=str(trial.log), hint=f"spec: {trial.spec}")
-
-
-def resume_command(folder: StudyFolder) -> str:
-    """The command line that goes on with a study, for people who stand in the same directory."""
-    results_dir = folder.root.parent
-    is_default = results_dir == Path(_DEFAULT_RESULTS_DIR).resolve()
-    place = "" if is_default else f" --results-dir {shlex.quote(str(results_dir))}"
-    return f"automl resume {folder.id}{place}"

@@ -62,7 +62,7 @@ def find_named(request: RunRequest) -> StudyFolder | None:
     recorded = read_json_mapping(folder.sheet, StudyError).get("request") or {}
     if faults := list(_differences(recorded, request)):
         raise UsageError(
-            [*faults[:-1], replace(faults[-1], hint=f"automl resume {folder.id} goes on as it began")]
+            [*faults[:-1], replace(faults[-1], hint=f"{folder.command('resume')} goes on as it began")]
         )
     return folder
 

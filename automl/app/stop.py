@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from automl.app.outcome import resume_command
 from automl.study.controllers import stop_controller
 from automl.study.state import Phase, read_state
 from automl.study.store import StudyFolder
@@ -60,5 +59,5 @@ def stop(folder: StudyFolder, *, patience_s: float) -> Stop:
         state=after.phase.value if has_ended else Phase.INTERRUPTED.value,
         was_running=was_running,
         killed=killed,
-        resume=resume_command(folder) if can_resume else "",
+        resume=folder.command("resume") if can_resume else "",
     )

@@ -8,7 +8,7 @@ from functools import partial
 from automl.app.adviser import make_adviser
 from automl.app.elsewhere import fetch_first, uploaders
 from automl.app.final_check import make_final_check
-from automl.app.outcome import Outcome, error_of, resume_command
+from automl.app.outcome import Outcome, error_of
 from automl.app.recipe import halve_batch, make_trial_spec, probe_first
 from automl.app.sheet import make_sheet, make_tracker
 from automl.app.stored_plan import store_plan
@@ -71,7 +71,7 @@ def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequ
     try:
         state = run_study(study, ports)
     except KeyboardInterrupt as wish:
-        raise KeyboardInterrupt(resume_command(folder)) from wish
+        raise KeyboardInterrupt(folder.command("resume")) from wish
     default = state.records.get(DEFAULT_TRIAL)
     if not plan.is_study and default is not None and default.state is TrialState.FAILED:
         raise error_of(default.cause, default.evidence, folder.trial(DEFAULT_TRIAL))

@@ -34,7 +34,7 @@ def command(
         raise UsageError(
             "is a plain action and has no winner",
             where=str(folder.root),
-            hint=f"`automl status {folder.id}` shows what it measured",
+            hint=f"`{folder.command('status')}` shows what it measured",
         )
     fetch_models(folder.root, only_best=True)
     summary = read_summary(folder)
@@ -43,7 +43,7 @@ def command(
         raise StudyError(
             f"{summary['study_id']} has no trial with a score",
             where=summary["results_dir"],
-            hint="`automl status --json` shows how each trial ended",
+            hint=f"`{folder.command('status')} --json` shows how each trial ended",
         )
     if as_json:
         print(json.dumps(summary))

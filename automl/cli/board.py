@@ -13,8 +13,8 @@ from rich.text import Text
 from automl.report.standings import changes_from
 from automl.report.wording import count, duration, shorten, value_text
 from automl.study.outlook import seconds_to_go
-from automl.study.state import DEFAULT_TRIAL, StudyState
-from automl.types import Params, StudySheet, TrialRecord, TrialState
+from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
+from automl.types import Params, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["Board", "sparkline"]
 
@@ -31,6 +31,7 @@ class Board:
         now: POSIX seconds.
         lines: what happened last, oldest first, with its clock time.
         warnings: newest last.
+        checked: trials whose final check on the test part has begun.
     """
 
     sheet: StudySheet
@@ -38,6 +39,7 @@ class Board:
     now: float
     lines: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    checked: Sequence[TrialId] = ()
 
     def __rich__(self) -> RenderableType:
         """As the terminal shows it."""
@@ -53,7 +55,7 @@ class Board:
         began = self.state.started_at
         if began is not None:
             head.append(f"  {self.sheet.model}, {self.state.phase}, {duration(self.now - began)}")
-        if (left_s := self.seconds_to_go()) is not None:
+        if left_s := self.seconds_to_go():
             head.append(f", about {duration(left_s)} to go")
         return head
 
@@ -112,7 +114,16 @@ class Board:
                 "" if record.value is None else f"{record.value:.2f}",
                 self._changes(record),
             )
-        return Group(Text(f"\n{count(len(running), 'trial')} running", style="bold"), table)
+        return Group(Text(f"\n{self._activity(len(running))}", style="bold"), table)
+
+    def _activity(self, running: int) -> str:
+        """What takes the time just now."""
+        if running or self.state.phase is not Phase.RUNNING:
+            return f"{count(running, 'trial')} running"
+        if self.checked:
+            return f"final check on the test part: trial {', '.join(self.checked)}"
+        is_begun = any(record.state.is_final for record in self.state.records.values())
+        return "between two trials" if is_begun else "starting"
 
     def _changes(self, record: TrialRecord) -> Text:
         default: Params = self.state.records[DEFAULT_TRIAL].params if self.state.records else {}

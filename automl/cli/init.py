@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
+
+from automl.cli.studies import AsJson
 
 if TYPE_CHECKING:
     from automl.skills import Skill
@@ -25,7 +28,8 @@ _EXAMPLES: Mapping[str, str] = {
     "seeds": "3", "confirm-top": "2", "seed": "0", "gpus-per-trial": "1", "nodes-per-trial": "1",
     "cpus-per-trial": "2", "max-concurrent": "2", "ray-address": "auto", "experiment": "NAME",
     "tracking-uri": "http://127.0.0.1:5000", "results-dir": "results", "study-id": "NAME",
-    "stall-timeout": "2h", "disk-quota": "20GB",
+    "stall-timeout": "2h", "disk-quota": "20GB", "llm-tokens": "200000", "llm-cost": "5",
+    "on-llm-failure": "auto",
 }  # fmt: skip
 _LEFT_OUT = frozenset({"config", "model", "skill-dir", "data", "no-automl", "json", "quiet", "yes"})
 _COLUMN = 46
@@ -36,6 +40,7 @@ def command(
     model: Annotated[str | None, typer.Option(help="Installed model (bevfusion).")] = None,
     skill_dir: Annotated[Path | None, typer.Option(help="Folder that makes any model tunable.")] = None,
     out: Annotated[Path, typer.Option(help="File to write; never overwritten.")] = Path("run.yaml"),
+    as_json: AsJson = False,
 ) -> int:
     r"""Write a commented run.yaml: every flag of run with its meaning, yours filled in.
 
@@ -52,13 +57,16 @@ def command(
     skill = load_skill(model, skill_dir)
     given = {"skill-dir": str(skill.root)} if skill_dir else {"model": model or skill.name}
     out.write_text("\n".join(_lines(skill, given, data, out)) + "\n", encoding="utf-8")
+    if as_json:
+        print(json.dumps({"path": str(out)}))
+        return 0
+    if data and "://" not in data and not Path(data).is_dir():
+        print(f"there is no folder {data} yet")
     print(f"wrote {out}; next:\n  automl doctor --config {out}\n  automl plan --config {out}")
     return 0
 
 
 def _lines(skill: Skill, given: Mapping[str, str], data: str | None, out: Path) -> Iterator[str]:
-    import json
-
     yield f"# What `automl run --config {out}` does; a flag on the command line wins."
     yield "# A line that begins with # is off: what stands there is an example or the default."
     yield ""

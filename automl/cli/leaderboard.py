@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from automl.report.wording import shorten, value_text
+from automl.report.wording import duration, shorten, value_text
+from automl.study.store import StudyFolder
 from automl.types import Role
 
 __all__ = ["print_job", "print_summary", "print_table"]
@@ -29,12 +30,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         print(f"and {len(rows) - _MOST_ROWS} more; --json lists all")
     if verdict := summary["verdict"]:
         _print_verdict(summary["metric"], verdict)
-    elif summary["state"] == "failed":
-        print("No trial produced a score; `automl status --json` shows the cause and last words of each.")
-    elif (left_s := summary.get("forecast", {}).get("remaining_s")) is not None:
-        print(f"{summary['state']}; about {left_s / 60:.0f} min to go")
     else:
-        print(summary["state"])
+        print(_standing(summary))
     if pareto := summary.get("pareto"):
         _print_front(pareto)
     print(f"\nresults    {summary['results_dir']}")
@@ -51,7 +48,7 @@ def print_job(document: Mapping[str, Any]) -> None:
     """Print the document of a plain action on stdout."""
     print(f"{document['action']} {document['state']}: {document['message'] or document['job_id']}")
     if document["kpi"]:
-        print_table(("measure", "value"), [[name, f"{value:.2f}"] for name, value in document["kpi"].items()])
+        print_table(("measure", "value"), [[name, _number(value)] for name, value in document["kpi"].items()])
     print(f"results    {document['results_dir']}")
 
 
@@ -62,6 +59,25 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def _number(value: float) -> str:
+    """A count as it is, a measurement with two digits."""
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
+
+
+def _standing(summary: Mapping[str, Any]) -> str:
+    """Where a study without a verdict stands, and what to do about it."""
+    state = str(summary["state"])
+    if state == "failed":
+        return (
+            "No trial produced a score; `automl why TRIAL` says of each what ended it and what to do, "
+            "`automl status --json` all last words."
+        )
+    if state == "interrupted":
+        return f"interrupted; go on with\n  {StudyFolder(Path(summary['results_dir'])).command('resume')}"
+    left_s = summary.get("forecast", {}).get("remaining_s")
+    return state if left_s is None else f"{state}; about {duration(left_s)} to go"
 
 
 def _rows(summary: Mapping[str, Any]) -> list[list[str]]:

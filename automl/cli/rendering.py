@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 
@@ -10,12 +11,14 @@ from rich.table import Table
 
 from automl.planning import Plan
 from automl.planning.forecast import free_bytes
+from automl.report.wording import count, duration
 from automl.simulation import SimulatedStudy
 from automl.space import Parameter, SearchSpace
 
 __all__ = ["print_plan", "print_simulations", "print_space"]
 
 _PIPE_WIDTH = 160
+_SHOWN_KEYS = 3
 
 
 def print_space(space: SearchSpace) -> None:
@@ -33,11 +36,11 @@ def print_space(space: SearchSpace) -> None:
 def print_plan(plan: Plan) -> None:
     """What would happen, from the decision down to the numbers."""
     console = _console()
-    policy, budget, shape = plan.policy, plan.budget, plan.resources
+    policy, budget = plan.policy, plan.budget
     rows = {
         "Model": f"{plan.skill.name}, action {plan.action.name}, from {plan.skill.root}",
         "AutoML": f"{policy.to_json()['automl']} ({policy.reason})",
-        "Will run": "a study" if plan.is_study else "one plain action",
+        "Will run": "a study" if plan.is_study else _plain_run(plan),
         "Data": ", ".join(sorted(set(plan.data_sources.values()))) or "as the spec says",
     }
     if plan.is_study:
@@ -45,11 +48,11 @@ def print_plan(plan: Plan) -> None:
         rows |= {
             "Metric": f"{metric.name}, {metric.direction}" if metric else "none",
             "Algorithm": f"{plan.algorithm.name} ({plan.algorithm.reason})",
-            "Budget": f"{budget.trials} trials of at most {budget.max_epochs} epochs{_limits(plan)}",
+            "Budget": f"{count(budget.trials, 'trial')} of at most {count(budget.max_epochs, 'epoch')}"
+            + _limits(plan),
         }
     rows |= {
-        "Trial": f"{shape.nodes_per_trial} node(s) with {shape.gpus_per_trial:g} GPUs",
-        "Side by side": f"{shape.max_concurrent} of {shape.cpus_per_trial:g} CPUs each",
+        "Resources": _resources(plan),
         "Forecast": _forecast(plan),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -59,7 +62,7 @@ def print_plan(plan: Plan) -> None:
     if plan.is_study:
         console.print()
         console.print(_parameter_table(plan.space))
-        console.print(f"\nLeft out: {len(plan.space.excluded)}")
+        console.print(f"\nLeft out: {len(plan.space.excluded)}; `automl space` lists every one")
         console.print(_reason_table(plan.space))
     for warning in plan.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
@@ -105,16 +108,22 @@ def _parameter_table(space: SearchSpace) -> Table:
 
 
 def _reason_table(space: SearchSpace) -> Table:
-    """Each reason with all keys that it keeps out of the search."""
+    """Each reason with some of the keys that it keeps out of the search."""
     names: dict[str, list[str]] = {}
     for exclusion in space.excluded:
-        names.setdefault(exclusion.reason, []).append(exclusion.name)
+        names.setdefault(_kind_of_reason(exclusion.reason), []).append(exclusion.name)
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(ratio=1)
-    table.add_column(ratio=3)
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
     for reason, keys in names.items():
-        table.add_row(f"{reason} ({len(keys)})", ", ".join(keys))
+        table.add_row(str(len(keys)), reason, ", ".join(keys[:_SHOWN_KEYS]))
     return table
+
+
+def _kind_of_reason(reason: str) -> str:
+    """A reason without what is in brackets and without the block that it names, so that keys share a row."""
+    return re.sub(r"^inside \S+, which", "inside a block that", reason.partition(" (")[0])
 
 
 def _values(parameter: Parameter) -> str:
@@ -137,15 +146,34 @@ def _limits(plan: Plan) -> str:
     budget = plan.budget
     limits = (
         (budget.epochs, f"{budget.epochs} epochs in all"),
-        (budget.time_s, f"{budget.time_s or 0:g} s"),
+        (budget.time_s, duration(budget.time_s or 0)),
         (budget.gpu_hours, f"{budget.gpu_hours or 0:g} GPU-hours"),
     )
     return "".join(f", {text}" for value, text in limits if value is not None)
 
 
+def _plain_run(plan: Plan) -> str:
+    if plan.action.name != "train":
+        return "one plain action"
+    return f"one plain training of {count(plan.budget.max_epochs, 'epoch')}"
+
+
+def _resources(plan: Plan) -> str:
+    """What one trial holds, and how many go side by side."""
+    shape = plan.resources
+    unit = f"{shape.gpus_per_trial:g} GPU" if shape.gpus_per_trial else f"{shape.cpus_per_trial:g} CPU core"
+    held = unit if unit.startswith("1 ") else f"{unit}s"
+    nodes = f"{shape.nodes_per_trial} nodes of " if shape.nodes_per_trial > 1 else ""
+    return f"{nodes}{held}" + (f" a trial, {shape.max_concurrent} side by side" if plan.is_study else "")
+
+
 def _forecast(plan: Plan) -> str:
     wall, disk = plan.forecast.wall_s, plan.forecast.disk_bytes
-    time = f"about {wall / 60:.0f} min" if wall is not None else "time unknown before a first study"
-    space = f"about {disk / 1e9:.1f} GB of disk" if disk is not None else "disk unknown before a first study"
-    quota = f"quota {plan.budget.disk_bytes / 1e9:.1f} GB, " if plan.budget.disk_bytes else ""
-    return f"{time}, {space} ({quota}{free_bytes(plan.request.results_dir) / 1e9:.1f} GB free)"
+    time = f"about {duration(wall)}" if wall is not None else "time unknown before a first study"
+    space = f"about {_size(disk)} of disk" if disk is not None else "disk unknown before a first study"
+    quota = f"quota {_size(plan.budget.disk_bytes)}, " if plan.budget.disk_bytes else ""
+    return f"{time}, {space} ({quota}{_size(free_bytes(plan.request.results_dir))} free)"
+
+
+def _size(number_of_bytes: float) -> str:
+    return f"{number_of_bytes / 1e9:.1f} GB" if number_of_bytes >= 1e9 else f"{number_of_bytes / 1e6:.0f} MB"

@@ -79,7 +79,7 @@ def find_study(results_dir: Path, study_id: str | None, *, lacks: str) -> StudyF
         raise UsageError(
             f"is a plain action and has no {lacks}",
             where=str(folder.root),
-            hint=f"`automl status {folder.id}` shows what it measured",
+            hint=f"`{folder.command('status')}` shows what it measured",
         )
     return folder
 
@@ -101,7 +101,7 @@ def find_trial(folder: StudyFolder, state: StudyState, wanted: str) -> TrialReco
             raise StudyError(
                 f"{folder.id} has no trial with a score",
                 where=str(folder.root),
-                hint="`automl status --json` shows how each trial ended",
+                hint=f"`{folder.command('status')} --json` shows how each trial ended",
             )
         return state.incumbent
     if wanted not in state.records:

@@ -27,7 +27,7 @@ class Watcher:
     """
 
     def __init__(self, folder: StudyFolder) -> None:
-        self._sheet = folder.read_sheet()
+        self._folder, self._sheet = folder, folder.read_sheet()
         self._reader = EventReader(folder.events)
         self.state = StudyState(self._sheet.metric)
         self._lines: deque[str] = deque(maxlen=_LINES)
@@ -51,7 +51,8 @@ class Watcher:
         """One screen."""
         is_over = self.state.phase is not Phase.RUNNING
         now = (self.state.changed_at if is_over else None) or time.time()
-        return Board(self._sheet, self.state, now, tuple(self._lines), tuple(self.warnings.lines))
+        lines, warnings = tuple(self._lines), tuple(self.warnings.lines)
+        return Board(self._sheet, self.state, now, lines, warnings, checked=self._folder.list_checked())
 
     def is_over(self) -> bool:
         """Whether nothing more will come: the study ended, or its controller is gone."""

@@ -35,7 +35,7 @@ def refuse_living_controller(folder: StudyFolder, state: StudyState) -> None:
         raise UsageError(
             f"{folder.id} is run by process {state.pid}",
             where=str(folder.root),
-            hint=f"look at it with: automl status {folder.id}; end it with: automl stop {folder.id}",
+            hint=f"look at it with: {folder.command('status')}; end it with: {folder.command('stop')}",
         )
 
 

@@ -56,7 +56,7 @@ class DiskWatch:
             raise EnvironmentUnusableError(
                 f"the disk has {_shown(free)} left, a trial needs {_shown(needed)}",
                 where=str(self._folder.root),
-                hint=f"all trials are kept; make room, then: automl resume {self._folder.id}",
+                hint=f"all trials are kept; make room, then: {self._folder.command('resume')}",
             )
 
     def has_room(self) -> bool:
@@ -73,7 +73,7 @@ class DiskWatch:
         raise EnvironmentUnusableError(
             f"takes {_shown(used)}, allowed are {_shown(self._quota_bytes)}",
             where=f"{self._folder.root}: --disk-quota",
-            hint=f"all trials are kept; remove what nobody needs, then: automl resume {self._folder.id}",
+            hint=f"all trials are kept; remove what nobody needs, then: {self._folder.command('resume')}",
         )
 
 
@@ -84,7 +84,7 @@ def raise_if_disk_failed(error: BaseException, folder: StudyFolder) -> None:
         EnvironmentUnusableError: the error came of a disk that is full, over quota, read-only or broken.
     """
     if isinstance(error, OSError) and error.errno in _REFUSALS:
-        way_on = f"automl resume {folder.id}" if folder.sheet.exists() else "the same command again"
+        way_on = folder.command("resume") if folder.sheet.exists() else "the same command again"
         raise EnvironmentUnusableError(
             f"cannot be written: {error.strerror}",
             where=str(error.filename or folder.root),

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from automl.errors import EnvironmentUnusableError, StudyError, UsageError
 from automl.study.clock import SteadyClock
+from automl.study.store import StudyFolder
 from automl.trials.folder import sync_folder
 from automl.types import Cause, Origin, Params, Report, Role, TrialId, TrialState
 
@@ -183,10 +184,11 @@ class EventLog:
             _write_synced(self._descriptor, line)
         except OSError as error:
             os.ftruncate(self._descriptor, self._size)
+            way_on = StudyFolder(self._path.parent).command("resume")
             raise EnvironmentUnusableError(
                 f"cannot be written: {error.strerror}",
                 where=str(self._path),
-                hint=f"all before is safe; make room, then: automl resume {self._path.parent.name}",
+                hint=f"all before is safe; make room, then: {way_on}",
             ) from error
         except BaseException:
             os.ftruncate(self._descriptor, self._size)
@@ -257,11 +259,11 @@ def _open_locked(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        study = path.parent.name
+        folder = StudyFolder(path.parent)
         raise UsageError(
-            f"{study} is run by a living controller",
+            f"{folder.id} is run by a living controller",
             where=str(path),
-            hint=f"look at it with: automl status {study}; end it with: automl stop {study}",
+            hint=f"look at it with: {folder.command('status')}; end it with: {folder.command('stop')}",
         ) from error
     if is_new:
         sync_folder(path.parent)

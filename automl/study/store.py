@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ _START_FIELD = 19
 _DEAD = "ZX"
 _TRACKING_IDS = ("tracking_uri", "experiment_id", "run_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DEFAULT_RESULTS_DIR = "results"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,17 @@ class StudyFolder:
     def figures(self) -> Path:
         """The report's charts, a file each."""
         return self.root / "figures"
+
+    def command(self, name: str) -> str:
+        """The command line of a command about this study, for people who stand in the same directory."""
+        results_dir = self.root.parent
+        is_default = results_dir == Path(_DEFAULT_RESULTS_DIR).resolve()
+        place = "" if is_default else f" --results-dir {shlex.quote(str(results_dir))}"
+        return f"automl {name} {self.id}{place}"
+
+    def list_checked(self) -> list[TrialId]:
+        """Finished trials whose evaluation on the test part has begun."""
+        return sorted((TrialId(path.name) for path in self.final_check.glob("[0-9]*")), key=int)
 
     def trial(self, trial: TrialId) -> TrialFolder:
         """Folder of one trial."""

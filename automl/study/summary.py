@@ -9,9 +9,11 @@ from automl.study.outlook import seconds_to_go
 from automl.study.pareto import summarize_front
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState, read_state
 from automl.study.store import StudyFolder
-from automl.types import Budget, TrialId, TrialRecord
+from automl.types import Budget, TrialId, TrialRecord, TrialState
 
 __all__ = ["read_summary", "summarize"]
+
+_LEFT_BEHIND = {TrialState.RUNNING.value: TrialState.PAUSED.value}
 
 
 def summarize(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
@@ -39,16 +41,21 @@ def summarize(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
 def read_summary(folder: StudyFolder) -> dict[str, Any]:
     """The document of a study on disk, whatever process writes it.
 
-    A study whose controller is gone without a word is shown as interrupted.
+    A study whose controller is gone without a word is shown as interrupted, its running trials as paused.
 
     Raises:
         StudyError: ``study.json`` or the events are missing or damaged.
     """
     sheet = folder.read_sheet()
     state = read_state(folder.events, sheet.metric) if folder.events.exists() else StudyState(sheet.metric)
-    if state.phase is Phase.RUNNING and not has_living_controller(state):
+    is_orphan = state.phase is Phase.RUNNING and not has_living_controller(state)
+    if is_orphan:
         state.phase = Phase.INTERRUPTED
-    return {**summarize(folder, state), "forecast": _forecast(state, sheet.budget)}
+    summary = {**summarize(folder, state), "forecast": _forecast(state, sheet.budget)}
+    if is_orphan:
+        for trial in summary["trials"]:
+            trial["state"] = _LEFT_BEHIND.get(trial["state"], trial["state"])
+    return summary
 
 
 def _winner(state: StudyState) -> TrialRecord | None:

@@ -39,6 +39,7 @@ class TestPartCheck:
     def __call__(self, records: Sequence[TrialRecord]) -> Mapping[TrialId, float]:
         """The study's metric of each trial; what could not be measured is left out with a warning."""
         values: dict[TrialId, float] = {}
+        _LOG.info("final check on the test part: trial %s", ", ".join(record.id for record in records))
         for start in range(0, len(records), self.side_by_side):
             jobs = {r.id: self._start(r) for r in records[start : start + self.side_by_side]}
             for trial, job in jobs.items():

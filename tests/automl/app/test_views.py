@@ -51,7 +51,7 @@ def test_sync_says_that_the_store_does_not_answer(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     code, told = call(capsys, study, "sync")
     assert (code, told["error"]["where"], told["error"]["hint"]) == (
-        3, DEAD, "once it answers: automl sync night",
+        3, DEAD, f"once it answers: automl sync night --results-dir {study.root.parent}",
     )  # fmt: skip
 
 

@@ -77,6 +77,22 @@ def test_what_happened_last_is_told_in_words(running: StudyFolder) -> None:
     assert any("goes on" in line for line in screen(watcher))
 
 
+def test_the_screen_says_what_takes_the_time_when_no_trial_runs(tmp_path: Path) -> None:
+    mine = StudyStarted(os.getpid(), process_start(os.getpid()) or 0)
+    folder = write_study(tmp_path / "study-a", [mine])
+    watcher = Watcher(folder)
+    watcher.read_new()
+    assert "starting" in screen(watcher)
+    with EventLog(folder.events) as log:
+        for event in trial("0", [5, 20]):
+            log.append(event)
+    watcher.read_new()
+    assert "between two trials" in screen(watcher)
+    for checked in ("10", "0"):
+        (folder.final_check / checked).mkdir(parents=True)
+    assert "final check on the test part: trial 0, 10" in screen(watcher)
+
+
 def test_a_narrow_screen_cuts_lines_and_wraps_none(running: StudyFolder) -> None:
     watcher = Watcher(running)
     watcher.read_new()

@@ -1,5 +1,6 @@
 """``automl init``: a file that ``run`` and ``plan`` take, with every flag in it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ def test_the_file_asks_for_what_was_said(tmp_path: Path, capsys: pytest.CaptureF
     request = build_request({"config": out})
     assert (request.skill_dir, request.data) == (skill.resolve(), "/data/mine")
     assert f"automl plan --config {out}" in capsys.readouterr().out
+
+
+def test_a_machine_is_told_the_path_and_a_person_that_the_data_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run.yaml"
+    assert init("--out", str(out), "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"path": str(out)}
+    assert init("--data", "/nowhere/kitti", "--out", str(tmp_path / "b.yaml")) == 0
+    assert capsys.readouterr().out.startswith("there is no folder /nowhere/kitti yet\n")
 
 
 def test_every_example_in_it_can_be_switched_on(tmp_path: Path) -> None:

@@ -131,17 +131,20 @@ def test_plan_for_people_says_what_will_happen(
     assert "\x1b[" not in out
     for text in (
         "a study",
-        "20 trials of at most 9 epochs, 90 epochs in all, 3600 s",
+        "20 trials of at most 9 epochs, 90 epochs in all, 60 min",
+        "1 CPU core a trial, ",
+        "set by the platform  ",
         "1e-05 .. 1 log",
         "about 60 min",
     ):
         assert text in out
-    assert "plain training" in run(capsys, "plan", *flags, "--request", "plain training")[1]
+    out = run(capsys, "plan", *flags, "--request", "plain training")[1]
+    assert "one plain training of 9 epochs" in out
 
 
 def test_space_says_why_each_leaf_is_in_or_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     flags = [*toy(tmp_path), "--param", "model.width=8:64", "--set", "model.kind=large"]
-    code, out, _ = run(capsys, "space", *flags)
+    code, out, _ = run(capsys, "space", *flags, "--data", str(tmp_path), "--results-dir", str(tmp_path))
     assert code == 0
     assert "8 .. 64 step 8" in out
     assert "not in the schema's automl_default_parameters" in out

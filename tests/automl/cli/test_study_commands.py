@@ -150,7 +150,7 @@ def test_a_plain_job_has_a_status_and_no_winner(tmp_path: Path, capsys: pytest.C
         "kind": "usage",
         "message": "is a plain action and has no winner",
         "where": str(tmp_path / job),
-        "hint": f"`automl status {job}` shows what it measured",
+        "hint": f"`automl status {job} --results-dir {tmp_path}` shows what it measured",
     }
 
 

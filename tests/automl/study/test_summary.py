@@ -58,6 +58,8 @@ def test_document_has_the_keys_that_programs_rely_on(tmp_path: Path, metric: Met
 def test_study_whose_controller_died_is_interrupted(tmp_path: Path, metric: Metric) -> None:
     folder = make_study(tmp_path, metric, StudyStarted(os.getpid(), 1), *ONE_TRIAL)
     assert read_summary(folder)["state"] == "interrupted"
+    begun = make_study(tmp_path / "b", metric, StudyStarted(os.getpid(), 1), *ONE_TRIAL[:2])
+    assert [trial["state"] for trial in read_summary(begun)["trials"]] == ["paused"]
 
 
 def test_study_before_its_first_event_has_no_trials(tmp_path: Path, metric: Metric) -> None:
