@@ -25,7 +25,8 @@ class StatusLine:
         message: one sentence for people.
         epoch: finished epochs, None on lines that are not about an epoch.
         max_epoch: epochs of the whole training, 0 when not said.
-        kpi: the finite numbers; what was null, NaN or infinite is a failed measurement and left out.
+        kpi: the finite numbers, a count as an integer; what was null, NaN or infinite is a failed measurement
+            and left out.
     """
 
     status: str = ""
@@ -115,7 +116,7 @@ class StatusReader:
         for name, value in kpi.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise self._error(line, f"kpi {name} is {value!r}, a number was expected")
-        return {name: float(value) for name, value in kpi.items() if value is not None and _is_finite(value)}
+        return {name: value for name, value in kpi.items() if value is not None and _is_finite(value)}
 
     def _error(self, line: bytes, what: str) -> StatusError:
         shown = line[:200].decode("utf-8", "replace").strip()

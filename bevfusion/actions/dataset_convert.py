@@ -57,8 +57,8 @@ def run(spec: ConvertSpec) -> None:
             status.write(Phase.FAILURE, str(error.faults[0]))
         raise
     if status:
-        counts = {f"{report.split}_frames": float(report.frames) for report in reports}
-        persons = {f"{report.split}_persons": float(len(report.box_ious)) for report in reports}
+        counts = {f"{report.split}_frames": report.frames for report in reports}
+        persons = {f"{report.split}_persons": len(report.box_ious) for report in reports}
         status.write(Phase.SUCCESS, "converted and checked", kpi=counts | persons)
 
 

@@ -12,7 +12,7 @@ from bevfusion.metrics import Curve, curves, summarise
 from bevfusion.spec import ExperimentSpec
 
 if TYPE_CHECKING:
-    from bevfusion.actions.testing import Tested
+    from bevfusion.actions.testing import Delivery, Tested
     from bevfusion.diagnosis.judgement import Judgement
 
 __all__ = ["run"]
@@ -35,8 +35,10 @@ def run(spec: ExperimentSpec) -> None:
     run_test(spec, "evaluate", partial(_deliver, spec))
 
 
-def _deliver(spec: ExperimentSpec, tested: Tested) -> dict[str, float]:
+def _deliver(spec: ExperimentSpec, tested: Tested) -> Delivery:
     from bevfusion.actions.predictions import write_detections
+    from bevfusion.actions.testing import Delivery
+    from bevfusion.diagnosis.report import tell_balance
 
     results_dir = Path(spec.results_dir)
     traced = curves(tested.truth, tested.found, classes=spec.dataset.classes)
@@ -46,7 +48,7 @@ def _deliver(spec: ExperimentSpec, tested: Tested) -> dict[str, float]:
     write_detections(results_dir, tested.frames)
     if spec.evaluate.diagnose:
         _diagnose(spec, tested, traced)
-    return metrics
+    return Delivery(metrics, f"evaluate finished; {tell_balance(traced, spec.dataset.classes)}")
 
 
 def _diagnose(spec: ExperimentSpec, tested: Tested, traced: dict[str, Curve]) -> None:

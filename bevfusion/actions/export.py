@@ -53,7 +53,7 @@ def run(spec: ExperimentSpec) -> None:
         "weights": "weights.pth",
         "spec": "spec.yaml",
         "classes": list(spec.dataset.classes),
-        "example": "python infer.py FRAMES OUT",
+        "example": "python infer.py FRAMES OUT    # FRAMES has velodyne/, image_2/ and calib/",
         **_write_onnx(model, spec, folder),
     }
     (folder / "export.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

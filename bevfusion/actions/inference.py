@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 from bevfusion.spec import ExperimentSpec
 
 if TYPE_CHECKING:
-    from bevfusion.actions.testing import Tested
+    from bevfusion.actions.testing import Delivery, Tested
 
 __all__ = ["run"]
 
@@ -33,20 +34,28 @@ def run(spec: ExperimentSpec) -> None:
 
     if is_frames_folder(spec):
         spec = convert_folder(spec)
-    run_test(spec, "inference", partial(_deliver, spec), score_threshold=spec.inference.conf_threshold)
+    run_test(spec, "inference", partial(_deliver, spec))
 
 
-def _deliver(spec: ExperimentSpec, tested: Tested) -> dict[str, float]:
+def _deliver(spec: ExperimentSpec, tested: Tested) -> Delivery:
     from bevfusion.actions.predictions import write_detections
+    from bevfusion.actions.testing import Delivery
 
-    results_dir = Path(spec.results_dir)
-    write_detections(results_dir, tested.frames)
+    results_dir, least = Path(spec.results_dir), spec.inference.conf_threshold
+    sure = replace(tested, frames=tuple(frame.scored_at_least(least) for frame in tested.frames))
+    write_detections(results_dir, sure.frames)
     if spec.inference.show:
-        _draw_frames(tested, results_dir / "pictures", at_most=spec.inference.pictures)
-    return {
-        "frames": float(len(tested.frames)),
-        "detections": float(sum(len(frame.detections) for frame in tested.frames)),
-    }
+        _draw_frames(sure, results_dir / "pictures", at_most=spec.inference.pictures)
+    kept, below = _count(sure), _count(tested) - _count(sure)
+    message = f"{kept} detections; {below} scored under inference.conf_threshold {least:g} are left out"
+    if below > kept:
+        message += ". The action evaluate names the score at which precision and recall balance"
+    figures = {"frames": len(sure.frames), "detections": kept, "below_threshold": below}
+    return Delivery(figures, message)
+
+
+def _count(tested: Tested) -> int:
+    return sum(len(frame.detections) for frame in tested.frames)
 
 
 def _draw_frames(tested: Tested, folder: Path, *, at_most: int) -> None:

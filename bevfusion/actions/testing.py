@@ -25,7 +25,7 @@ from bevfusion.training.runner import build_tester
 if TYPE_CHECKING:
     from bevfusion.data.dataset import FusionDataset
 
-__all__ = ["Tested", "run_test"]
+__all__ = ["Delivery", "Tested", "run_test"]
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,31 @@ class Tested:
         return points.numpy()
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """What a test came to.
+
+    Attributes:
+        figures: of the last status line; a count is an integer.
+        message: the same for people, in a sentence.
+    """
+
+    figures: Mapping[str, float]
+    message: str
+
+
 def run_test(
     spec: ExperimentSpec,
     action: str,
-    deliver: Callable[[Tested], Mapping[str, float]],
-    *,
-    score_threshold: float = 0.0,
+    deliver: Callable[[Tested], Delivery],
 ) -> None:
     """Detect in every frame of ``dataset.test_dataset``, hand over what was found, and tell of it.
 
     Args:
         spec: the model and the data.
         action: ``evaluate`` or ``inference``: the block of the spec that names the checkpoint.
-        deliver: writes the products of the action; returns the figures of the last status line. Of several
-            processes only the first one calls it, with the frames of all.
-        score_threshold: detections scored lower are left out.
+        deliver: writes the products of the action. Of several processes only the first one calls it, with
+            the frames of all.
 
     Raises:
         SpecError: no checkpoint is named.
@@ -91,7 +101,7 @@ def run_test(
         raise SpecError(
             "names no checkpoint", where=f"{action}.checkpoint", hint="name an epoch_<n>.pth file"
         )
-    collected = _Frames(spec.dataset.classes, score_threshold=score_threshold)
+    collected = _Frames(spec.dataset.classes)
     with memory_errors_named():
         runner = build_tester(spec, Path(checkpoint), collected)
         status = StatusWriter(Path(spec.results_dir) / "status.json") if runner.rank == 0 else None
@@ -101,24 +111,22 @@ def run_test(
         if status:
             model = getattr(runner.model, "module", runner.model)
             dataset = runner.test_dataloader.dataset
-            figures = deliver(Tested(model, dataset, Path(checkpoint), collected.frames))
-            status.write(Phase.SUCCESS, f"{action} finished", kpi=figures)
+            delivery = deliver(Tested(model, dataset, Path(checkpoint), collected.frames))
+            status.write(Phase.SUCCESS, delivery.message, kpi=delivery.figures)
 
 
 class _Frames(BaseMetric):
     """Keeps every frame of a test, from all processes."""
 
-    def __init__(self, classes: Sequence[str], *, score_threshold: float) -> None:
+    def __init__(self, classes: Sequence[str]) -> None:
         super().__init__(collect_device="gpu", prefix="test")  # over the network; "cpu" is a shared folder
         self._classes = tuple(classes)
-        self._score_threshold = score_threshold
         self.frames: tuple[FrameResult, ...] = ()
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
         """Keep the frames of one batch."""
         for sample in data_samples:
-            found = predicted_frame(sample, self._classes, score_threshold=self._score_threshold)
-            self.results.append(_frame_result(sample, found))
+            self.results.append(_frame_result(sample, predicted_frame(sample, self._classes)))
 
     def compute_metrics(self, results: list[FrameResult]) -> dict[str, float]:
         """Put the frames in order, whichever process saw them."""

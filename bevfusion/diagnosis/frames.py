@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,10 @@ class FrameResult:
     def truth(self) -> FrameAnnotations:
         """The labels, none standing for a frame in which nothing is labelled."""
         return self.labels if self.labels is not None else FrameAnnotations.empty()
+
+    def scored_at_least(self, score: float) -> FrameResult:
+        """The frame with the detections that are no less sure than ``score``."""
+        return replace(self, detections=self.detections.scored_at_least(score))
 
 
 def choose_frames(frames: Sequence[FrameResult], at_most: int) -> list[FrameResult]:

@@ -18,7 +18,7 @@ from bevfusion.diagnosis.recall import (
 from bevfusion.metrics import Curve, FrameAnnotations
 from bevfusion.metrics.protocol import headline_curve, protocol_named
 
-__all__ = ["ClassDiagnosis", "diagnose", "judge_classes"]
+__all__ = ["ClassDiagnosis", "diagnose", "judge_classes", "tell_balance"]
 
 _UNLABELLED = "nothing labelled"
 
@@ -73,6 +73,23 @@ def judge_classes(
         rule.name: judge(truth, found, rule, threshold=best_threshold(traced[headline_curve(rule.name)]))
         for rule in protocol_named("tao3d").rules(classes)
     }
+
+
+def tell_balance(traced: Mapping[str, Curve], classes: Sequence[str]) -> str:
+    """Say at which score precision and recall balance, a class after the other.
+
+    Args:
+        traced: curves, see :func:`bevfusion.metrics.curves`.
+        classes: what to tell of.
+    """
+    scores = [
+        f"{best_threshold(curve):.2f} ({name})"
+        for name in classes
+        if (curve := traced[headline_curve(name)]).precision.any()
+    ]
+    if not scores:
+        return "no detection lies on a label"
+    return f"precision and recall balance at score {', '.join(scores)}"
 
 
 def diagnose(

@@ -7,7 +7,9 @@ from pathlib import Path
 from bevfusion.actions import inference
 from bevfusion.spec import load_spec
 
-here, (frames, out) = Path(__file__).resolve().parent, sys.argv[1:3]
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+here, (frames, out) = Path(__file__).resolve().parent, sys.argv[1:]
 keys = {"inference.checkpoint": here / "weights.pth", "dataset.root_dir": frames, "results_dir": out}
 inference.run(load_spec(here / "spec.yaml", [f"{key}={value}" for key, value in keys.items()]))
 for frame in json.loads((Path(out) / "predictions.json").read_text())["frames"]:

@@ -86,6 +86,11 @@ class FrameAnnotations:
         """(n, 7) camera 7 of :mod:`bevfusion.geometry.boxes`."""
         return np.column_stack([self.locations, self.dimensions_lhw, self.rotation_y])
 
+    def scored_at_least(self, score: float) -> FrameAnnotations:
+        """The detections among them that are no less sure than ``score``."""
+        kept = self.scores >= score
+        return FrameAnnotations(**{field.name: getattr(self, field.name)[kept] for field in fields(self)})
+
     @classmethod
     def from_info(cls, annotations: Mapping[str, Any]) -> FrameAnnotations:
         """Read the ``annotations`` of an info file, or any mapping with KITTI's usual keys.

@@ -41,9 +41,7 @@ class AveragePrecisionMetric(BaseMetric):
         return evaluate(truth, found, classes=self._classes)
 
 
-def predicted_frame(
-    sample: Mapping[str, Any], classes: Sequence[str], *, score_threshold: float = 0.0
-) -> FrameAnnotations:
+def predicted_frame(sample: Mapping[str, Any], classes: Sequence[str]) -> FrameAnnotations:
     """Detections of one frame in the camera frame, as KITTI scores them.
 
     Boxes that no pixel sees are left out: KITTI labels nothing outside the image.
@@ -51,7 +49,6 @@ def predicted_frame(
     Args:
         sample: a predicted ``Det3DDataSample`` as a dict, boxes in the raw LiDAR frame.
         classes: class names in label order.
-        score_threshold: detections scored lower are left out.
     """
     found = sample["pred_instances_3d"]
     boxes = lidar7_to_camera7(found["bboxes_3d"].tensor[:, :7].double().cpu().numpy(), sample["lidar2cam"][0])
@@ -60,7 +57,7 @@ def predicted_frame(
         camera_corners(boxes), sample["cam2img"][0], height_px=height_px, width_px=width_px
     )
     scores = found["scores_3d"].double().cpu().numpy()
-    seen = (boxes_2d[:, 2] > boxes_2d[:, 0]) & (boxes_2d[:, 3] > boxes_2d[:, 1]) & (scores >= score_threshold)
+    seen = (boxes_2d[:, 2] > boxes_2d[:, 0]) & (boxes_2d[:, 3] > boxes_2d[:, 1])
     boxes, boxes_2d = boxes[seen], boxes_2d[seen]
     labels = found["labels_3d"].cpu().numpy()[seen]
     return FrameAnnotations(

@@ -65,8 +65,11 @@ def test_the_example_detects_in_a_folder_of_frames(
     for source, suffix in (("velodyne", ".bin"), ("image_2", ".png"), ("calib", ".txt")):
         (tmp_path / "drive" / source).mkdir(parents=True)
         shutil.copy(street / "training" / source / f"000001{suffix}", tmp_path / "drive" / source)
-    monkeypatch.setattr("sys.argv", ["infer.py", str(tmp_path / "drive"), str(tmp_path / "out")])
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["infer.py"])
+    with pytest.raises(SystemExit, match=r"python infer.py FRAMES OUT; FRAMES has velodyne"):
+        runpy.run_path(str(exported / "out" / "infer.py"), run_name="__main__")
+    monkeypatch.setattr("sys.argv", ["infer.py", str(tmp_path / "drive"), str(tmp_path / "out")])
     runpy.run_path(str(exported / "out" / "infer.py"), run_name="__main__")
     assert capsys.readouterr().out.splitlines()[-1].startswith("000001 [")
     assert (tmp_path / "out" / "predictions" / "000001.txt").is_file()

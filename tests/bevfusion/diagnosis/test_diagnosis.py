@@ -10,7 +10,7 @@ from bevfusion.diagnosis.errors import ERRORS, ap11_if_mended, mend
 from bevfusion.diagnosis.frames import FrameResult, choose_frames
 from bevfusion.diagnosis.judgement import Verdict, judge
 from bevfusion.diagnosis.recall import RecallBin, measure_fit, recall_by_distance, recall_by_occlusion
-from bevfusion.diagnosis.report import diagnose, judge_classes
+from bevfusion.diagnosis.report import diagnose, judge_classes, tell_balance
 from bevfusion.metrics import curves, evaluate
 from bevfusion.metrics.protocol import protocol_named
 from tests.bevfusion.metrics.people import Person, crowd, frame
@@ -108,6 +108,22 @@ def test_diagnosis_holds_all_figures_and_can_be_written_as_json(crowded):
     assert json.loads(json.dumps(asdict(person)))["recall_by_occlusion"] == [
         {"name": "visible", "labels": 120, "found": 90, "recall": 75.0}
     ]
+
+
+def test_the_score_to_take_is_named_where_anything_is_right():
+    labels = [frame(Person(0.0), Person(3.0))]
+    found = [frame(Person(0.0, score=0.8), Person(3.0, score=0.4), Person(6.0, score=0.1))]
+    assert tell_balance(curves(labels, found), ["person"]) == (
+        "precision and recall balance at score 0.40 (person)"
+    )
+    aside = [frame(Person(9.0, score=0.8))]
+    assert tell_balance(curves(labels, aside), ["person"]) == "no detection lies on a label"
+
+
+def test_detections_are_kept_from_a_score_on():
+    found = frame(Person(0.0, score=0.8), Person(3.0, score=0.5), Person(6.0, score=0.1))
+    assert found.scored_at_least(0.5).scores.tolist() == [0.8, 0.5]
+    assert found.scored_at_least(0.9).boxes_2d.shape == (0, 4)
 
 
 def test_labelled_frames_are_chosen_evenly():

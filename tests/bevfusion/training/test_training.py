@@ -71,19 +71,27 @@ def test_evaluate_scores_the_test_part_and_agrees_with_the_status(street, traine
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["AP11"] == metrics["TAO3D/person_3D_AP11_moderate_strict"]
     assert status_lines(tmp_path)[-1]["kpi"] == metrics
+    assert status_lines(tmp_path)[-1]["message"].startswith("evaluate finished; ")
 
 
 def test_inference_writes_a_file_per_frame_and_no_score_under_the_threshold(street, trained, tmp_path):
     checkpoint = checkpoints.checkpoint_path(trained, 2)
     overrides = (
-        "inference.conf_threshold=0.02",
+        "inference.conf_threshold=0.1",
         "train.seed=-1",
     )  # as a training that drew its seed leaves it
     inference.run(tiny_spec(street, tmp_path, f"inference.checkpoint={checkpoint}", *overrides))
     files = sorted((tmp_path / "predictions").glob("*.txt"))
     assert [file.stem for file in files] == (street / "ImageSets" / "test.txt").read_text().split()
     scores = [score for file in files for score in read_predictions(file).scores]
-    assert min(scores, default=1.0) >= 0.02
+    assert min(scores) >= 0.1
+    told = status_lines(tmp_path)[-1]
+    assert told["kpi"]["detections"] == len(scores)
+    below = told["kpi"]["below_threshold"]
+    assert below > 0
+    assert told["message"].startswith(
+        f"{len(scores)} detections; {below} scored under inference.conf_threshold"
+    )
 
 
 def test_sigterm_ends_the_process_with_a_line_that_says_where_to_go_on(street, tmp_path):
