@@ -83,7 +83,7 @@ def read_material(folder: StudyFolder) -> Material:
         sheet=sheet,
         asked=json.loads(folder.sheet.read_text("utf-8")),
         state=state,
-        summary=read_summary(folder),
+        summary=read_summary(folder, state),
         events=events,
         evaluations={
             trial: evaluation

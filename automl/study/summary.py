@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from automl.study.controllers import has_living_controller
@@ -38,16 +39,25 @@ def summarize(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
     }
 
 
-def read_summary(folder: StudyFolder) -> dict[str, Any]:
+def read_summary(folder: StudyFolder, state: StudyState | None = None) -> dict[str, Any]:
     """The document of a study on disk, whatever process writes it.
 
     A study whose controller is gone without a word is shown as interrupted, its running trials as paused.
+
+    Args:
+        folder: the study's folder.
+        state: what its events add up to, where that is known.
 
     Raises:
         StudyError: ``study.json`` or the events are missing or damaged.
     """
     sheet = folder.read_sheet()
-    state = read_state(folder.events, sheet.metric) if folder.events.exists() else StudyState(sheet.metric)
+    if state is not None:
+        state = copy(state)
+    elif folder.events.exists():
+        state = read_state(folder.events, sheet.metric)
+    else:
+        state = StudyState(sheet.metric)
     is_orphan = state.phase is Phase.RUNNING and not has_living_controller(state)
     if is_orphan:
         state.phase = Phase.INTERRUPTED

@@ -83,6 +83,26 @@ def test_skill_is_low_where_nothing_can_be_foreseen() -> None:
     assert good["skill"] > 0.7
 
 
+def test_of_thousands_of_trials_a_part_is_learnt_from_which_covers_all_of_the_study() -> None:
+    class Flat:
+        skill = 0.0
+
+        def predict(self, rows: np.ndarray) -> np.ndarray:
+            return rows[:, 1]
+
+    seen: list[np.ndarray] = []
+
+    def fit(rows: np.ndarray, values: np.ndarray, numbers: np.ndarray) -> Flat:
+        seen.extend((rows, numbers))
+        return Flat()
+
+    known = trials(2500, level, epochs=lambda _: 1)
+    found = measure_importances(SPACE, AP, known, max_epochs=9, fit=fit)
+    assert found is not None
+    assert (found["trials"], len(np.unique(seen[1]))) == (2000, 2000)
+    assert seen[0][[0, -1], 1].tolist() == [known[0].params["drop"], known[-1].params["drop"]]
+
+
 def test_few_trials_failed_ones_and_repeats_do_not_count() -> None:
     records = trials(7, level)
     failed = TrialRecord(TrialId("7"), records[0].params, TrialState.FAILED, value=1.0)
