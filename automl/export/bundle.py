@@ -86,7 +86,7 @@ def _find_checkpoint(material: Material, record: TrialRecord) -> Path:
         raise StudyError(
             f"trial {record.id} keeps no checkpoint: only winner and default do",
             where=str(material.folder.trial(record.id).checkpoints),
-            hint=f"automl reproduce {record.id} {material.sheet.study_id} trains it again",
+            hint=f"{material.folder.command(f'reproduce {record.id}')} trains it again",
         )
     return found
 

@@ -251,6 +251,12 @@ class _Planner:
             return Metric(name, Direction(direction), parse_constraints(request))
         if not self.policy.runnable:
             return None
+        if known and name:
+            raise UsageError(
+                f"{self.skill.name} ranks by {known.name} and does not say which way {name} is better",
+                where=f"--metric:{name}",
+                hint=f"leave --metric out for {known.name}, or add --direction maximize or minimize",
+            )
         missing = "--metric and --direction" if name is None else "--direction"
         raise UsageError(
             f"{self.skill.name} does not say what to rank by", where=missing, hint=f"give {missing}"

@@ -137,7 +137,9 @@ def read_text(path: Path, error: type[AutomlError]) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else "not UTF-8 text"
-        raise error(f"cannot be read: {reason}", where=str(path)) from cause
+        is_lost = isinstance(cause, FileNotFoundError) and not path.is_absolute()
+        hint = f"the path starts at {Path.cwd()}" if is_lost else ""
+        raise error(f"cannot be read: {reason}", where=str(path), hint=hint) from cause
 
 
 def read_yaml_mapping(path: Path, error: type[AutomlError] = SpecError) -> dict[str, Any]:

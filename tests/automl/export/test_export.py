@@ -122,7 +122,8 @@ def test_a_trial_without_checkpoint_says_how_to_get_one(
     assert (code, found["error"]["message"]) == (
         4, "trial 1 keeps no checkpoint: only winner and default do",
     )  # fmt: skip
-    assert found["error"]["hint"] == "automl reproduce 1 study-a trains it again"
+    place = study.root.parent
+    assert found["error"]["hint"] == f"automl reproduce 1 study-a --results-dir {place} trains it again"
 
 
 def test_nothing_is_overwritten(

@@ -249,6 +249,11 @@ def test_a_default_outside_its_range_and_a_disabled_parameter_are_told(tmp_path:
     assert "train.frozen is searched although the schema disables it" in made.warnings
 
 
+def test_a_metric_that_the_model_does_not_rank_by_needs_a_direction(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--metric:AP12: toy ranks by score and .*which way AP12 is better"):
+        plan(tmp_path, metric="AP12")
+
+
 def test_a_model_without_metric_needs_flags(tmp_path: Path) -> None:
     info = {key: value for key, value in toy_info().items() if key != "metric"}
     with pytest.raises(UsageError, match="--metric and --direction: toy does not say what to rank by"):

@@ -64,6 +64,8 @@ def test_an_empty_file_is_an_empty_mapping(tmp_path: Path) -> None:
 
 
 def test_missing_and_binary_files_are_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"^gone\.yaml: cannot be read: No such.*\n  -> the path starts at /"):
+        read_yaml_mapping(Path("gone.yaml"))
     with pytest.raises(SpecError, match=r"gone\.yaml: cannot be read: No such file"):
         read_yaml_mapping(tmp_path / "gone.yaml")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
