@@ -84,7 +84,7 @@ def measure_importances(
     }
 
 
-def _thin(records: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
+def _thin(records: list[TrialRecord]) -> list[TrialRecord]:
     """At most so many, spread evenly over the study."""
     if len(records) <= _MOST_TRIALS:
         return records
