@@ -16,8 +16,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from automl.search.beliefs import Belief
 from automl.search.encoding import Array, Encoding
+from automl.search.guided_draws import GuidedDraws
 from automl.search.history import History, Seen
 from automl.search.proposing import Candidates
 from automl.space import Parameter, ParameterKind, SearchSpace
@@ -41,14 +41,14 @@ class TreeParzen:
 
     Args:
         space: what may vary.
-        prior_share: share of proposals that are drawn around what people expect.
+        drawn_share: share of proposals that are drawn without the estimator.
     """
 
-    def __init__(self, space: SearchSpace, *, prior_share: float) -> None:
+    def __init__(self, space: SearchSpace, *, drawn_share: float) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._encoding = Encoding(space)
-        self._belief = Belief(self._encoding)
-        self._prior_share = prior_share
+        self._draws = GuidedDraws(space)
+        self._drawn_share = drawn_share
         self._dimensions = {parameter.name: _Dimension(parameter) for parameter in space}
         self._is_conditional = any(parameter.condition for parameter in space)
         self._least = max(_LEAST_SHOWN, min(len(space) + 1, 2 * _LEAST_SHOWN))
@@ -60,8 +60,8 @@ class TreeParzen:
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:
         """A few draws of the estimator; while it has too little to go by, draws around what is expected."""
         known = history.measured()
-        if len(known) < self._least // 2 or rng.random() < self._prior_share:
-            return Candidates(self._belief.draw(rng, _ASKED), "drawn around what is expected")
+        if len(known) < self._least // 2 or rng.random() < self._drawn_share:
+            return self._draws.rank(history, rng)
         study = self._study(history, seed=int(rng.integers(2**31)))
         return Candidates(self._ask(study), f"likely among the better of {len(known)} trials")
 

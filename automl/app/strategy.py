@@ -10,6 +10,7 @@ from automl.planning import SearchPlan
 from automl.ports import Pacer, Strategy
 from automl.search.brackets import Hyperband
 from automl.search.fixed import DefaultOnly
+from automl.search.guided_draws import GuidedDraws
 from automl.search.llm import ChatModel, LlmSearcher, LlmTask, Manner, OnFailure
 from automl.search.paced import FullLength, PacedSearch
 from automl.search.pareto import ParetoSearch
@@ -27,7 +28,8 @@ __all__ = ["STRATEGIES", "Adviser", "make_strategy"]
 
 _SPARED = frozenset({DEFAULT_TRIAL})
 _MOST_DIMENSIONS, _MOST_TRIALS = 24, 200
-_PRIOR_SHARE, _BOHB_RANDOM_SHARE = 0.2, 1 / 3
+_DRAWN_SHARE = 1 / 3
+"""Of the proposals of a Parzen estimator, those that are made without it, as in BOHB."""
 _LEAST_MEMBERS, _MOST_MEMBERS = 4, 10
 _LEAST_EPOCHS_TO_PAUSE = 5
 _BLIND_TO_GOALS = frozenset({"random", "grid"})
@@ -63,7 +65,7 @@ def make_strategy(search: SearchPlan | None, adviser: Adviser | None = None) -> 
     if past is not None and isinstance(strategy, PacedSearch):
         strategy = strategy.wrap(lambda searcher: WarmSearcher(searcher, past, search.metric))
     if len(search.objectives) > 1 and name not in _BLIND_TO_GOALS:
-        make_searcher = partial(_tree_parzen, replace(search, metric=_MIXTURE), _PRIOR_SHARE)
+        make_searcher = partial(_tree_parzen, replace(search, metric=_MIXTURE))
         strategy = ParetoSearch(strategy, make_searcher, search.objectives, seed=search.seed)
     return strategy
 
@@ -90,7 +92,7 @@ def _auto(search: SearchPlan) -> PacedSearch:
 def _bayesian(search: SearchPlan) -> PacedSearch:
     is_small = len(search.space) <= _MOST_DIMENSIONS and search.budget.trials <= _MOST_TRIALS
     if not is_small:
-        return PacedSearch(_tree_parzen(search, _PRIOR_SHARE), FullLength())
+        return PacedSearch(_tree_parzen(search), FullLength())
     from automl.search.bayesian import ExpectedImprovement
     from automl.search.curve_model import CurveModel
 
@@ -107,11 +109,11 @@ def _bfbo(search: SearchPlan) -> Strategy:
 
 
 def _asha(search: SearchPlan) -> Strategy:
-    return PacedSearch(_tree_parzen(search, _PRIOR_SHARE), _rungs(search))
+    return PacedSearch(_tree_parzen(search), _rungs(search))
 
 
 def _hyperband(search: SearchPlan) -> Strategy:
-    return PacedSearch(_searcher(search, RandomDraws(search.space)), _brackets(search))
+    return PacedSearch(_searcher(search, GuidedDraws(search.space)), _brackets(search))
 
 
 def _hyperband_es(search: SearchPlan) -> Strategy:
@@ -119,11 +121,11 @@ def _hyperband_es(search: SearchPlan) -> Strategy:
 
     epochs = search.budget.max_epochs
     pacer = CurveStopping(_brackets(search), search.metric, epochs, spared=_SPARED)
-    return PacedSearch(_searcher(search, RandomDraws(search.space)), pacer)
+    return PacedSearch(_searcher(search, GuidedDraws(search.space)), pacer)
 
 
 def _bohb(search: SearchPlan) -> Strategy:
-    return PacedSearch(_tree_parzen(search, _BOHB_RANDOM_SHARE), _brackets(search))
+    return PacedSearch(_tree_parzen(search), _brackets(search))
 
 
 def _dehb(search: SearchPlan) -> Strategy:
@@ -172,10 +174,10 @@ def _searcher(search: SearchPlan, proposer: Proposer) -> SpaceSearcher:
     return SpaceSearcher(search.space, search.metric, proposer, seed=search.seed)
 
 
-def _tree_parzen(search: SearchPlan, prior_share: float) -> SpaceSearcher:
+def _tree_parzen(search: SearchPlan) -> SpaceSearcher:
     from automl.adapters.optuna_search import TreeParzen
 
-    return _searcher(search, TreeParzen(search.space, prior_share=prior_share))
+    return _searcher(search, TreeParzen(search.space, drawn_share=_DRAWN_SHARE))
 
 
 def _rungs(search: SearchPlan, judge: Judge | None = None) -> Pacer:

@@ -7,6 +7,8 @@ saves most of the budget, a wrong one costs a share of the first draws.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from automl.search.encoding import Array, Encoding, Whole
@@ -40,6 +42,12 @@ class Belief:
     def centers(self) -> Array:
         """Where people expect the best value of each parameter, shape (D,)."""
         return self._centers
+
+    def around(self, center: Array) -> Belief:
+        """The same belief with another centre, shape (D,)."""
+        moved = copy(self)
+        moved._centers = center
+        return moved
 
     def draw(self, rng: np.random.Generator, count: int, *, trust: float | None = None) -> Array:
         """Independent positions, shape (count, D), snapped.

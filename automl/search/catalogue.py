@@ -32,7 +32,9 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         "Gaussian process, confidence bound, penalties for batches; many full trials at once", False
     ),
     "asha": Algorithm("TPE + asynchronous successive halving; hundreds of trials, many at once", True),
-    "hyperband": Algorithm("random + brackets of halving; unsure how much early epochs say", True),
+    "hyperband": Algorithm(
+        "draws near the default, the best and anywhere + brackets; unsure what early epochs say", True
+    ),
     "hyperband_es": Algorithm("hyperband + stops by predicted curve; curves that settle smoothly", True),
     "bohb": Algorithm("TPE + hyperband; as hyperband, with hundreds of trials to learn from", True),
     "dehb": Algorithm("differential evolution + hyperband; many choices, hundreds of trials", True),

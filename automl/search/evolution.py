@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl.search.beliefs import Belief
 from automl.search.encoding import Array, Encoding
+from automl.search.guided_draws import GuidedDraws
 from automl.search.history import History
 from automl.search.proposing import Candidates
 from automl.space import SearchSpace
@@ -15,6 +15,7 @@ __all__ = ["DifferentialEvolution"]
 _STEP = 0.5
 _CROSSOVER = 0.5
 _OFFSPRING = 8
+_DRAWN_SHARE = 1 / 3
 
 
 class DifferentialEvolution:
@@ -31,17 +32,17 @@ class DifferentialEvolution:
 
     def __init__(self, space: SearchSpace) -> None:
         self._encoding = Encoding(space)
-        self._belief = Belief(self._encoding)
+        self._draws = GuidedDraws(space)
         self._size = max(6, min(20, len(self._encoding.parameters) + 2))
 
     def learn(self, history: History) -> None:
         """Nothing to remember: the population is read off the history."""
 
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:
-        """Offspring of the population; draws from the belief while there is none."""
+        """Offspring of the population; draws while there is none, and now and then."""
         population = [seen for seen, _ in history.at_one_epoch(self._size)][: self._size]
-        if len(population) < self._size // 2 or rng.random() < 1.0 / 4.0:
-            return Candidates(self._belief.draw(rng, _OFFSPRING), "drawn at random")
+        if len(population) < self._size // 2 or rng.random() < _DRAWN_SHARE:
+            return self._draws.rank(history, rng)
         positions = self._encoding.positions([seen.params for seen in population])
         rows = np.stack([self._offspring(positions, rng) for _ in range(_OFFSPRING)])
         return Candidates(self._encoding.snap(rows), f"offspring of the best {len(population)} trials")

@@ -17,10 +17,11 @@ from automl.space import SearchSpace
 __all__ = ["Grid", "RandomDraws"]
 
 _DRAWS = 8
+_FREE_SHARE = 0.5
 
 
 class RandomDraws:
-    """Random search (Bergstra and Bengio, JMLR 2012), denser where people expect the best.
+    """Random search (Bergstra and Bengio, JMLR 2012), every other draw around what people expect.
 
     Args:
         space: what may vary; its defaults, priors and weights say where.
@@ -34,7 +35,9 @@ class RandomDraws:
 
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:  # noqa: ARG002 - the protocol's
         """Independent draws."""
-        return Candidates(self._belief.draw(rng, _DRAWS), "drawn at random")
+        if rng.random() < _FREE_SHARE:
+            return Candidates(self._belief.draw(rng, _DRAWS, trust=0.0), "drawn at random")
+        return Candidates(self._belief.draw(rng, _DRAWS), "drawn around what is expected")
 
 
 class Grid:

@@ -32,9 +32,9 @@ def told(values: dict[float, float], bad: tuple[float, ...] = ()) -> History:
     return history
 
 
-def rates(history: History, *, prior_share: float = 0.0, seeds: int = 10) -> list[float]:
+def rates(history: History, *, drawn_share: float = 0.0, seeds: int = 10) -> list[float]:
     """Exponents of the learning rates that are proposed first."""
-    estimator = TreeParzen(SPACE, prior_share=prior_share)
+    estimator = TreeParzen(SPACE, drawn_share=drawn_share)
     firsts = [next(iter(estimator.rank(history, np.random.default_rng(s)).positions)) for s in range(seeds)]
     return [-6 + 5 * float(position[0]) for position in firsts]
 
@@ -54,8 +54,8 @@ def test_what_could_not_be_trained_counts_as_the_worst() -> None:
 
 
 def test_few_trials_or_a_drawn_share_leave_it_to_the_prior() -> None:
-    few = TreeParzen(SPACE, prior_share=0.0).rank(told({1e-3: 1.0}), np.random.default_rng(0))
-    share = TreeParzen(SPACE, prior_share=1.0).rank(told(HILL), np.random.default_rng(0))
+    few = TreeParzen(SPACE, drawn_share=0.0).rank(told({1e-3: 1.0}), np.random.default_rng(0))
+    share = TreeParzen(SPACE, drawn_share=1.0).rank(told(HILL), np.random.default_rng(0))
     assert few.reason == share.reason == "drawn around what is expected"
 
 
@@ -69,7 +69,7 @@ def test_foreign_values_are_taken_for_the_nearest() -> None:
 
 
 def test_questions_are_answered_alike_however_often_they_are_asked() -> None:
-    estimator, history = TreeParzen(SPACE, prior_share=0.0), told(HILL)
+    estimator, history = TreeParzen(SPACE, drawn_share=0.0), told(HILL)
     first, second = (list(estimator.rank(history, np.random.default_rng(5)).positions) for _ in range(2))
     assert np.array_equal(first, second)
 
