@@ -3,14 +3,17 @@
     python benchmarks/detector_search.py --data DIR [--seeds 3] [--epochs 40] [--results-dir DIR]
 
 DIR holds converted data of `bevfusion demo_data`. Each search is a study of its own, one trial at a time,
-with the same space, profile, seed and total epochs; a study that is there already is read, not run again.
+with the same space, profile, seed and total epochs; `auto` is stopped once it has what random search found. A
+study that is there already is read, not run again, and one that was interrupted goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from statistics import mean
 
@@ -19,10 +22,11 @@ from automl.study.store import StudyFolder
 
 _TRIALS = 24
 """More than the budget has epochs for, so that the epochs end both searches."""
+_INTERRUPTED = 130
 
 
-def search(algorithm: str, seed: int, options: argparse.Namespace) -> list[float]:
-    """Best AP11 so far after each epoch of a study."""
+def search(algorithm: str, seed: int, options: argparse.Namespace, goal: float | None = None) -> list[float]:
+    """Best AP11 so far after each epoch of a study, which ends with its budget or once it reaches a goal."""
     name = f"{algorithm}-{seed}"
     folder = StudyFolder((options.results_dir / name).resolve())
     command = [
@@ -31,14 +35,30 @@ def search(algorithm: str, seed: int, options: argparse.Namespace) -> list[float
         *("--trials", str(_TRIALS), "--budget-epochs", str(options.epochs), "--max-concurrent", "1"),
         *("--results-dir", str(options.results_dir), "--study-id", name, "--yes", "--quiet"),
     ]
-    if not (folder.best / "metrics.json").is_file():
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if not (folder.best / "metrics.json").is_file() and not _is_reached(folder, goal):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as study:
+            while study.poll() is None:
+                time.sleep(1.0)
+                if _is_reached(folder, goal):
+                    study.send_signal(signal.SIGINT)
+                    study.wait()
+        if study.returncode not in {0, _INTERRUPTED}:
+            raise SystemExit(f"{name} ended with exit code {study.returncode}")
+    return course_of(folder)
+
+
+def course_of(folder: StudyFolder) -> list[float]:
+    """Best value so far after each epoch that a study knows of."""
     best, course = 0.0, []
-    for _, event in read_events(folder.events):
+    for _, event in read_events(folder.events) if folder.events.is_file() else ():
         if isinstance(event, EpochReported):
             best = max(best, event.report.value or 0.0)
             course.append(best)
     return course
+
+
+def _is_reached(folder: StudyFolder, goal: float | None) -> bool:
+    return goal is not None and epochs_until(course_of(folder), goal) is not None
 
 
 def epochs_until(course: list[float], goal: float) -> int | None:
@@ -58,7 +78,8 @@ def main() -> None:
     print("| seed | AP11 of random | AP11 of auto | epochs that auto needs for random's |\n|---|---|---|---|")
     shares = []
     for seed in range(1, options.seeds + 1):
-        random, auto = (search(name, seed, options) for name in ("random", "auto"))
+        random = search("random", seed, options)
+        auto = search("auto", seed, options, goal=random[-1])
         needed = epochs_until(auto, random[-1])
         shares.append((needed or len(auto)) / len(random))
         told = f"{needed} of {len(random)}" if needed else f"more than {len(auto)}"
