@@ -51,10 +51,11 @@ class Board:
         return Group(*parts)
 
     def _head(self) -> Text:
+        """The study, and below it the time, which a narrow terminal would cut off behind the study's name."""
         head = Text(no_wrap=True, overflow="ellipsis").append(self.sheet.study_id, style="bold")
-        began = self.state.started_at
-        if began is not None:
-            head.append(f"  {self.sheet.model}, {self.state.phase}, {duration(self.now - began)}")
+        head.append(f"  {self.sheet.model}\n{self.state.phase}")
+        if self.state.started_at is not None:
+            head.append(f", {duration(self.now - self.state.started_at)}")
         if left_s := self.seconds_to_go():
             head.append(f", about {duration(left_s)} to go")
         return head

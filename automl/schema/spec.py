@@ -206,9 +206,8 @@ class _Stack:
     def _suggest(self, name: str) -> str:
         group = name.rpartition(".")[0]
         known = [*self.schema.leaves, *self.schema.collections]
-        return suggest(name, [other for other in known if other.rpartition(".")[0] == group]) or suggest(
-            name, known
-        )
+        beside = [other for other in known if other.rpartition(".")[0] == group]
+        return suggest(name, beside) or suggest(name, known) or _list_keys(group, known)
 
     def _fault(self, name: str, source: str, message: str, hint: str) -> None:
         self.faults.append(Fault(message, f"{source}:{name}", hint))
@@ -219,3 +218,14 @@ def _merge(base: Any, over: Any) -> Any:
     if not isinstance(base, Mapping) or not isinstance(over, Mapping):
         return over
     return {**base, **{key: _merge(base.get(key), value) for key, value in over.items()}}
+
+
+def _list_keys(group: str, known: Iterable[str]) -> str:
+    """What stands in a group, or in the nearest one above it that there is."""
+    prefix = f"{group}." if group else ""
+    keys = dict.fromkeys(
+        name.removeprefix(prefix).partition(".")[0] for name in known if name.startswith(prefix)
+    )
+    if group and not keys:
+        return _list_keys(group.rpartition(".")[0], known)
+    return f"keys of {group or 'the spec'}: {', '.join(keys)}"

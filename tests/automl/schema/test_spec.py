@@ -60,6 +60,15 @@ def test_dotted_keys_lists_and_free_mappings_are_reached(schema: ActionSchema) -
     assert spec["model"]["kind"] == "large"
 
 
+def test_a_key_that_is_like_no_other_is_told_which_there_are(schema: ActionSchema) -> None:
+    with pytest.raises(
+        SpecError, match=r"--set:zz.qq: is not a key of the spec\n  -> keys of the spec: .*train"
+    ):
+        resolve(schema, "zz.qq=1")
+    with pytest.raises(SpecError, match=r"-> keys of train: num_epochs, .*, lr, "):
+        resolve(schema, "train.zzqq.xx=1")
+
+
 def test_unknown_keys_are_told_together_with_suggestions(schema: ActionSchema) -> None:
     with pytest.raises(SpecError) as caught:
         resolve(schema, "train.learning=1", "train.lrr=2", "lr=3", "model=4", "pair[7]=1")
