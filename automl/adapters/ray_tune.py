@@ -48,7 +48,7 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 _VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
 _JOIN_HINT = (
     "check --ray-address, or leave it out to start Ray on this machine; a cluster that asks for a token "
-    "needs RAY_AUTH_MODE=token and the token in the environment"
+    "needs RAY_AUTH_MODE=token and the token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
 )
 _START_HINT = "look for what kills or starves it, often a lack of memory; then go on with: automl resume"
 _LAUNCH, _REPORT, _FAILURE, _DONE = "launch", "report", "failure", "done"
