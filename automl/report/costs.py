@@ -18,14 +18,16 @@ def list_costs(material: Material) -> Iterator[tuple[str, str]]:
     state, budget = material.state, material.sheet.budget
     searched = [record for record in state.records.values() if record.role is Role.SEARCH]
     repeats = len(state.records) - len(searched)
-    full = budget.max_epochs * len(searched)
-    spent = sum(record.epochs - record.first_epoch for record in searched)
+    stopped = [record for record in searched if record.state is TrialState.PRUNED]
+    saved = sum(budget.max_epochs - record.epochs for record in stopped)
     yield "wall time", duration(material.summary["seconds"])
     yield "time of all trials together", duration(state.trial_seconds)
     yield "trials", str(len(searched)) + (f", and {count(repeats, 'repeat')}" if repeats else "")
     yield "epochs", f"{state.epochs_total}"
-    if full:
-        yield "saved by stopping early", f"{full - spent} of {full} epochs ({(full - spent) / full:.0%})"
+    if saved:
+        full = state.epochs_total + saved
+        told = f"{saved} of {full} epochs ({saved / full:.0%})"
+        yield "saved by stopping early", f"{told}, in {count(len(stopped), 'trial')}"
     if gpus := _gpus(material.asked):
         yield "GPU-hours", f"{gpus * state.trial_seconds / 3600:.1f}"
 

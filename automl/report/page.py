@@ -91,6 +91,7 @@ def _headings(material: Material) -> dict[str, Any]:
         "metric": sheet.metric.name,
         "direction": "more is better" if sheet.metric.direction.sign > 0 else "less is better",
         "state": material.summary["state"],
+        "has_winner": material.winner is not None,
         "began": datetime.fromtimestamp(began).astimezone().strftime("%d %B %Y, %H:%M")
         if began
         else "not begun",

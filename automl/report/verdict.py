@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.report.material import Material
+from automl.study.state import Phase
 
 __all__ = ["Answer", "Side", "tell_verdict"]
 
@@ -62,10 +63,16 @@ def tell_verdict(material: Material) -> Answer:
     verdict, best = material.summary["verdict"], material.summary["best"]
     name = material.sheet.metric.name
     if verdict is None:
-        lead = f"nothing has a value of {name} yet"
-        if best:
+        state = material.summary["state"]
+        standing, lead = f"The study is {state}", f"nothing has a value of {name} yet"
+        if state == Phase.FAILED:
+            standing, lead = (
+                "The study failed",
+                f"no trial reached a value of {name}; see what ended each below",
+            )
+        elif best:
             lead = f"best so far is trial {best['trial']} with {name} {best['value']:.2f}"
-        return Answer(f"The study is {material.summary['state']}; {lead}.")
+        return Answer(f"{standing}; {lead}.")
     winner = verdict["winner"]
     sides = (
         _side("default spec", verdict["default"], is_winner=False),

@@ -13,7 +13,9 @@ from automl.cli.main import main
 from automl.report import page
 from automl.report.page import write_report
 from automl.report.writer import ReportWriter
+from automl.study.events import StudyEnded
 from automl.study.store import StudyFolder
+from automl.types import Cause, TrialState
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff3f030005fe"
@@ -111,7 +113,18 @@ def test_failures_say_what_was_done_and_text_stays_text(tmp_path: Path) -> None:
 
 def test_costs_say_what_stopping_saved(tmp_path: Path) -> None:
     text = words(report_of(finished_study(tmp_path / "study-a")))
-    assert "epochs 13 saved by stopping early 7 of 20 epochs (35%)" in text
+    assert (
+        "epochs 13 saved by stopping early 2 of 15 epochs (13%), in 1 trial" in text
+    )  # the failed one saved none
+
+
+def test_a_failed_study_says_so_and_offers_no_winner(tmp_path: Path) -> None:
+    lost = trial("0", [], TrialState.FAILED, Cause.DIVERGED, "loss is nan")
+    text = words(report_of(write_study(tmp_path / "study-a", [*lost, StudyEnded("failed")])))
+    assert "The study failed; no trial reached a value of AP11; see what ended each below." in text
+    assert "lower the upper end of the learning rate" in text
+    assert "saved by stopping early" not in text
+    assert "automl reproduce" not in text
 
 
 def test_the_test_part_sets_default_beside_winner(tmp_path: Path) -> None:
