@@ -24,7 +24,7 @@ from automl.report.material import Evaluation, Material, read_material
 from automl.report.pictures import pair_pictures
 from automl.report.provenance import list_provenance
 from automl.report.search_story import draw_curves, draw_history, draw_slices, draw_spans
-from automl.report.standings import list_standings
+from automl.report.standings import MOST_ROWS, list_standings
 from automl.report.verdict import tell_verdict
 from automl.report.wording import value_text
 from automl.study.state import DEFAULT_TRIAL
@@ -116,8 +116,10 @@ def _search(material: Material) -> dict[str, Any]:
                 record.id,
                 [next((r.value for r in record.reports if r.epoch == epoch), None) for epoch in epochs],
             )
-            for record in material.state.records.values()
+            for record in list(material.state.records.values())[:MOST_ROWS]
         ],
+        "trials": len(material.state.records),
+        "most_rows": MOST_ROWS,
     }
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from automl.report.charts import Axis, Series, Span, draw_plot, draw_timeline
 from automl.report.material import Material
+from automl.report.standings import MOST_ROWS
 from automl.report.wording import ENDINGS, count, shorten
 from automl.study.events import EpochReported, TrialEnded, TrialPaused, TrialQueued, TrialStarted
 from automl.study.state import DEFAULT_TRIAL, StudyState
@@ -119,7 +120,10 @@ def draw_spans(material: Material) -> Markup | None:
             spans.append(Span(f"trial {record.id}", *minutes, tone, f"{record.epochs} ep"))
     if not spans:
         return None
-    rows, end = {span.row for span in spans}, max(span.end for span in spans)
+    rows = dict.fromkeys(span.row for span in spans)
+    shown = set(list(rows)[-MOST_ROWS:])
+    spans = [span for span in spans if span.row in shown]
+    end = max(span.end for span in spans)
     return draw_timeline(
         "Which trial ran when",
         f"{count(len(rows), 'trial')} over {end:.0f} minutes.",

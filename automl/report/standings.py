@@ -11,7 +11,10 @@ from automl.report.wording import CAUSES, ENDINGS, duration, shorten, value_text
 from automl.study.state import DEFAULT_TRIAL
 from automl.types import Params, Role, TrialRecord, TrialState
 
-__all__ = ["Standing", "changes_from", "list_standings"]
+__all__ = ["MOST_ROWS", "Standing", "changes_from", "list_standings"]
+
+MOST_ROWS = 200
+"""Nobody reads more of a table, and a page of thousands takes a browser seconds."""
 
 
 @dataclass(frozen=True)

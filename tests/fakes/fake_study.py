@@ -35,7 +35,8 @@ def trial(
     **suggested: Any,
 ) -> list[Event]:
     """The life of one trial that is never paused."""
-    suggested.setdefault("params", {"train.lr": 10.0 ** -(5 - int(name))})
+    if "params" not in suggested:
+        suggested["params"] = {"train.lr": 10.0 ** -(5 - int(name))}
     events: list[Event] = [TrialSuggested(TrialId(name), **suggested), TrialStarted(TrialId(name))]
     for epoch, value in enumerate(values, 1):
         kpi = {} if value is None else {"AP11": value}

@@ -5,6 +5,7 @@ import logging
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from fake_study import finished_study, trial, write_study
@@ -190,6 +191,18 @@ def test_a_study_that_has_only_begun_has_a_page(tmp_path: Path) -> None:
     text = words(report_of(write_study(tmp_path / "study-a", [])))
     assert "The study is interrupted; nothing has a value of AP11 yet." in text
     assert "How the search went" not in text
+
+
+def test_of_a_long_study_the_tables_and_the_timeline_show_a_part(tmp_path: Path) -> None:
+    params = {"train.lr": 1e-3}
+    trials = (trial(str(k), [float(k)], params=params) for k in range(230))
+    with patch("os.fsync"):
+        folder = write_study(tmp_path / "study-a", (event for one in trials for event in one), step_s=1.0)
+    html = report_of(folder)
+    assert html.count("and 30 more, which the study's events hold.") == 2
+    timeline = (folder.figures / "timeline.svg").read_text("utf-8")
+    assert ">trial 30<" in timeline
+    assert ">trial 29<" not in timeline
 
 
 def test_the_same_study_gives_the_same_page(tmp_path: Path) -> None:
