@@ -24,13 +24,16 @@ def score(
     pred: Annotated[Path, typer.Option(help="Folder of prediction files; column 16 is the score.")],
     classes: Annotated[str | None, typer.Option(help="Classes to score, separated by commas.")] = None,
     protocol: Annotated[Protocol, typer.Option(help="Classes, thresholds and key names.")] = Protocol.TAO3D,
+    frames: Annotated[
+        Path | None, typer.Option(help="List of the frames to score, such as ImageSets/test.txt.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one flat JSON object.")] = False,
 ) -> None:
     """Score detections in KITTI's text format."""
     from bevfusion.metrics.score import score_folders
 
     names = [name.strip() for name in classes.split(",")] if classes else None
-    figures = score_folders(gt, pred, classes=names, protocol=protocol.value)
+    figures = score_folders(gt, pred, classes=names, protocol=protocol.value, frames=frames)
     if as_json:
         print(json.dumps(figures, indent=2))
     else:

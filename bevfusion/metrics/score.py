@@ -20,16 +20,24 @@ _MOST_NAMES_TOLD = 5
 
 
 def score_folders(
-    gt: Path, pred: Path, *, classes: Sequence[str] | None = None, protocol: str = "tao3d"
+    gt: Path,
+    pred: Path,
+    *,
+    classes: Sequence[str] | None = None,
+    protocol: str = "tao3d",
+    frames: Path | None = None,
 ) -> dict[str, float]:
     """Score one folder of predictions against one of labels, in percent.
 
     Args:
-        gt: ``<frame>.txt`` with 15 columns each; these files say which frames are judged.
+        gt: ``<frame>.txt`` with 15 columns each; these files say which frames are judged,
+            unless ``frames`` does.
         pred: ``<frame>.txt`` with 16 columns each; a frame without a file counts as one without detections,
             which is warned of.
         classes: what to judge; the protocol's own classes by default.
         protocol: ``tao3d`` or ``kitti``.
+        frames: names of the frames that are judged, one a line, such as ``ImageSets/test.txt``; others are
+            left out of both folders.
 
     Returns:
         The keys of :func:`bevfusion.metrics.evaluate`.
@@ -45,11 +53,14 @@ def score_folders(
         raise DataError(
             "holds no label file <frame>.txt", where=str(gt), hint="--gt is a folder such as label_2"
         )
+    if frames is not None:
+        labelled, predicted = _of_list(labelled, predicted, frames)
     _refuse_unknown(sorted(predicted.keys() - labelled.keys()), gt, pred)
     silent = sorted(labelled.keys() - predicted.keys())
     if silent:
         _logger.warning(
-            "%d of %d frames have no prediction file in %s and count as frames without detections (%s)",
+            "%d of %d frames have no prediction file in %s and count as frames without detections (%s); "
+            "--frames ImageSets/test.txt judges the frames of a list alone",
             *(len(silent), len(labelled), pred, _some(silent)),
         )
     truth = _read_all(list(labelled.values()), read_labels)
@@ -62,6 +73,31 @@ def _text_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError("is not a folder", where=str(folder), hint="give a folder of KITTI text files")
     return {path.stem: path for path in sorted(folder.glob("*.txt"))}
+
+
+def _of_list(
+    labelled: dict[str, Path], predicted: dict[str, Path], frames: Path
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Both folders without the frames that a list does not name."""
+    try:
+        names = frames.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"cannot be read: {error}",
+            where=str(frames),
+            hint="--frames is a list such as ImageSets/test.txt",
+        ) from error
+    lost = [name for name in names if name not in labelled]
+    if lost or not names:
+        raise DataError(
+            f"{len(lost)} of its {len(names)} frames have no label file: {_some(lost)}"
+            if lost
+            else "names no frame",
+            where=str(frames),
+            hint="take the list of the same data set as --gt",
+        )
+    kept = ({name: files[name] for name in names if name in files} for files in (labelled, predicted))
+    return next(kept), next(kept)
 
 
 def _refuse_unknown(frames: list[str], gt: Path, pred: Path) -> None:

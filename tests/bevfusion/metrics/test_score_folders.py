@@ -44,6 +44,34 @@ def test_missing_prediction_files_mean_no_detections(
     assert "000003, 000005" in caplog.text
 
 
+def test_a_list_says_which_frames_are_judged(
+    folders: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folders[1] / "000003.txt").unlink()
+    score_folders(*folders)
+    assert "--frames ImageSets/test.txt judges the frames of a list alone" in caplog.text
+    caplog.clear()
+    part = tmp_path / "test.txt"
+    part.write_text("".join(f"{number:06}\n" for number in range(21) if number != 3))
+    assert score_folders(*folders, frames=part)["AP11"] == 100.0
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "names no frame"), ("000001 000077", "1 of its 2 frames have no label file: 000077")],
+)
+def test_a_list_of_other_frames_is_refused(
+    folders: tuple[Path, Path], tmp_path: Path, text: str, message: str
+) -> None:
+    part = tmp_path / "test.txt"
+    part.write_text(text)
+    with pytest.raises(DataError, match=rf"test\.txt: {message}"):
+        score_folders(*folders, frames=part)
+    with pytest.raises(DataError, match=r"gone\.txt: cannot be read: .*No such file"):
+        score_folders(*folders, frames=tmp_path / "gone.txt")
+
+
 def test_predictions_for_unknown_frames_are_refused(folders: tuple[Path, Path]) -> None:
     (folders[1] / "000099.txt").write_text("", encoding="utf-8")
     with pytest.raises(
