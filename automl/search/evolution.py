@@ -19,12 +19,14 @@ _DRAWN_SHARE = 1 / 3
 
 
 class DifferentialEvolution:
-    """Crosses the best configurations of the highest rung that has enough of them: rand/1/bin.
+    """Crosses the best configurations of the highest rung that has enough of them.
 
-    Departs from DEHB where checkpoints allow better: the winner of a rung goes on from its own checkpoint,
-    where DEHB begins an offspring of winners at the larger budget from scratch. A choice mutates by its
-    position on the parameter's scale, as in DEHB, and by chance to any other, so that no option is out of
-    reach.
+    Mutates as JADE does (Zhang and Sanderson, 2009), current-to-pbest with an archive, where DEHB has rand/1:
+    a step towards one of the very best, and one along the difference to any trial that was ever measured: the
+    first generation lies around the default, and where that is poor rand/1 stays there for long. Departs from
+    DEHB also where checkpoints allow better: the winner of a rung goes on from its own checkpoint, where DEHB
+    begins an offspring of winners at the larger budget from scratch. A choice mutates by its position on the
+    parameter's scale, as in DEHB, and by chance to any other, so that no option is out of reach.
 
     Args:
         space: what may vary.
@@ -44,13 +46,18 @@ class DifferentialEvolution:
         if len(population) < self._size // 2 or rng.random() < _DRAWN_SHARE:
             return self._draws.rank(history, rng)
         positions = self._encoding.positions([seen.params for seen in population])
-        rows = np.stack([self._offspring(positions, rng) for _ in range(_OFFSPRING)])
+        archive = self._encoding.positions([seen.params for seen in history.measured()])
+        rows = np.stack([self._offspring(positions, archive, rng) for _ in range(_OFFSPRING)])
         return Candidates(self._encoding.snap(rows), f"offspring of the best {len(population)} trials")
 
-    def _offspring(self, positions: Array, rng: np.random.Generator) -> Array:
-        target = positions[rng.integers(max(1, len(positions) // 2))]
-        base, left, right = positions[rng.permutation(len(positions))[:3]]
-        mutant = base + _STEP * (left - right)
+    def _offspring(self, population: Array, archive: Array, rng: np.random.Generator) -> Array:
+        count = len(population)
+        target, best = (
+            population[rng.integers(max(1, count // 2))],
+            population[rng.integers(max(1, count // 4))],
+        )
+        left, right = population[rng.integers(count)], archive[rng.integers(len(archive))]
+        mutant = target + _STEP * (best - target) + _STEP * (left - right)
         outside = (mutant < 0.0) | (mutant > 1.0)
         mutant = np.where(outside, rng.random(len(mutant)), mutant)
         crossed = rng.random(len(mutant)) < _CROSSOVER
