@@ -17,6 +17,7 @@ from automl.study.store import StudyFolder
 __all__ = ["LastWarnings", "Watcher"]
 
 _LINES, _WARNINGS = 8, 3
+_BEGINS_WITHIN_S = 30.0
 
 
 class Watcher:
@@ -55,7 +56,9 @@ class Watcher:
         return Board(self._sheet, self.state, now, lines, warnings, checked=self._folder.list_checked())
 
     def is_over(self) -> bool:
-        """Whether nothing more will come: the study ended, or its controller is gone."""
+        """Whether nothing more will come: the study ended, or its controller is gone or never came."""
+        if self.state.started_at is None:
+            return time.time() - self._folder.sheet.stat().st_mtime > _BEGINS_WITHIN_S
         return not has_living_controller(self.state)
 
 

@@ -74,7 +74,7 @@ def read_material(folder: StudyFolder) -> Material:
         StudyError: ``study.json`` or the events are missing or damaged.
     """
     sheet = folder.read_sheet()
-    events = tuple(read_events(folder.events)) if folder.events.exists() else ()
+    events = tuple(read_events(folder.events))
     state = StudyState(sheet.metric)
     for at, event in events:
         state.apply(event, at)

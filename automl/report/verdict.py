@@ -20,9 +20,9 @@ class Side:
     """Default or winner in numbers.
 
     Attributes:
-        val: the one training of the search, on the validation frames.
+        val: the one training of the search, on the validation part.
         test: the same on the test part.
-        fresh_val: mean, spread and every value of its repeats on the validation frames.
+        fresh_val: mean, spread and every value of its repeats on the validation part.
         fresh_test: the same on the test part.
     """
 

@@ -239,11 +239,13 @@ class EventReader:
 def read_events(path: Path) -> Iterator[tuple[float, Event]]:
     """All complete events with their times; a line that is still being written is left out.
 
+    A study before its first event has none.
+
     Raises:
         StudyError: a line is damaged or does not follow from the one before it.
     """
     digest = _FIRST_DIGEST
-    for line in _complete_lines(path):
+    for line in _complete_lines(path) if path.exists() else ():
         yield _decode(path, line, digest)
         digest = _digest(line)
 

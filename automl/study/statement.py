@@ -18,7 +18,7 @@ class Part(StrEnum):
     TEST = "test"
 
 
-_FRAMES = {Part.VAL: "the validation frames", Part.TEST: "the test part"}
+_FRAMES = {Part.VAL: "the validation part", Part.TEST: "the test part"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Finding:
         seeds: fresh seeds that each side was measured on there; 0 is the one training of the search.
         failures: repeats of the winner that failed.
         gain: winner against default on the frames that decided; None when one of them was not measured.
-        gain_val: the same on the validation frames.
+        gain_val: the same on the validation part.
     """
 
     metric: str
@@ -77,18 +77,18 @@ def _state_single(finding: Finding, trial: str) -> str:
     doubt = "One seed each: --seeds 3 would tell gain from chance."
     if finding.part is Part.VAL:
         return (
-            f"{trial} gains {on_val} {name} over the default spec on the validation frames that also chose "
+            f"{trial} gains {on_val} {name} over the default spec on the validation part that also chose "
             f"it; no test part confirms the figure. {doubt}"
         )
     on_test = f"{finding.gain.difference:+.2f}"
     if finding.gain.difference <= 0:
         return (
-            f"{trial} gains {on_val} {name} over the default spec on the validation frames, but {on_test} on "
+            f"{trial} gains {on_val} {name} over the default spec on the validation part, but {on_test} on "
             f"the test part: no real improvement was found. {doubt}"
         )
     return (
         f"{trial} gains {on_test} {name} over the default spec on the test part "
-        f"({on_val} on the validation frames). {doubt}"
+        f"({on_val} on the validation part). {doubt}"
     )
 
 

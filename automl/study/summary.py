@@ -52,12 +52,7 @@ def read_summary(folder: StudyFolder, state: StudyState | None = None) -> dict[s
         StudyError: ``study.json`` or the events are missing or damaged.
     """
     sheet = folder.read_sheet()
-    if state is not None:
-        state = copy(state)
-    elif folder.events.exists():
-        state = read_state(folder.events, sheet.metric)
-    else:
-        state = StudyState(sheet.metric)
+    state = copy(state) if state is not None else read_state(folder.events, sheet.metric)
     is_orphan = state.phase is Phase.RUNNING and not has_living_controller(state)
     if is_orphan:
         state.phase = Phase.INTERRUPTED

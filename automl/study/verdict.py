@@ -42,8 +42,8 @@ def make_verdict(
     """What the study found.
 
     Means over fresh seeds count where both sides have some, else the single trainings of the search. Whether
-    a gain is real is judged on the test part where that was measured, since the validation frames chose the
-    winner; else on those, allowing for its having been the best of several.
+    a gain is real is judged on the test part where that was measured, since the validation part chose the
+    winner; else on that, allowing for its having been the best of several.
 
     Args:
         metric: what ranking used.
@@ -98,7 +98,7 @@ class _Sides:
         }
 
     def find(self, gains: Mapping[Part, Comparison | None]) -> Finding:
-        """What decides: the test part where it was measured as often as the validation frames, else those."""
+        """What decides: the test part where it was measured as often as the validation part, else that."""
         is_tested = gains[Part.TEST] is not None
         is_thin = all(self.fresh(Part.VAL)) and not all(self.fresh(Part.TEST))
         part = Part.TEST if is_tested and not is_thin else Part.VAL

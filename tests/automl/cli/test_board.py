@@ -109,6 +109,16 @@ def test_a_study_is_over_when_it_ended_or_its_controller_is_gone(
     assert [watcher.is_over() for watcher in watchers] == [False, True]
 
 
+def test_a_study_before_its_first_event_is_waited_for_a_while(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study-a", [])
+    folder.events.unlink()
+    watcher = Watcher(folder)
+    watcher.read_new()
+    assert (watcher.is_over(), screen(watcher)[:2]) == (False, ["study-a fake", "running"])
+    os.utime(folder.sheet, (1e9, 1e9))
+    assert watcher.is_over()
+
+
 def test_the_live_view_draws_and_gives_the_terminal_back(running: StudyFolder) -> None:
     stream = StringIO()
     handlers = list(logging.getLogger().handlers)

@@ -42,3 +42,11 @@ def test_best_of_nothing_is_a_study_error(tmp_path: Path, capsys: pytest.Capture
     code, _, err = call(capsys, "best", "--results-dir", str(tmp_path))
     assert code == 4
     assert "study-a has no trial with a score" in err
+
+
+def test_a_study_before_its_first_event_has_no_trials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_study(tmp_path / "study-a", []).events.unlink()
+    code, _, err = call(capsys, "0", "--results-dir", str(tmp_path))
+    assert (code, err.splitlines()[1]) == (2, "  -> trials: none yet; or best")

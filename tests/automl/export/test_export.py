@@ -82,7 +82,7 @@ def test_a_model_without_export_gives_spec_checkpoint_and_card(
     assert (code, found["files"]) == (0, ["README.md", "checkpoint.pth", "metrics.json", "spec.yaml"])
     assert (tmp_path / "out" / "checkpoint.pth").read_text() == "weights of epoch 4"
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "# fake, trial 2 of study-a\n\nAP11 60.00 on the validation frames, at epoch 4." in card
+    assert "# fake, trial 2 of study-a\n\nAP11 60.00 on the validation part, at epoch 4." in card
     assert "Trial 2 gains +37.00 AP11 over the default spec." in card
     assert "| `train.lr` | 1e-05 | 0.001 |" in card
     assert "The model has no export action" in card

@@ -57,10 +57,10 @@ TESTED = {"0": 8.0, "1": 44.0}
             {},
             None,
             None,
-            "+40.00 AP11 over the default spec on the validation frames that also chose",
+            "+40.00 AP11 over the default spec on the validation part that also chose",
         ),
         (SINGLE, TESTED, 36.0, None, "gains +36.00 AP11 over the default spec on the test part"),
-        (SINGLE, TESTED, 36.0, None, "(+40.00 on the validation frames). One seed each: --seeds 3"),
+        (SINGLE, TESTED, 36.0, None, "(+40.00 on the validation part). One seed each: --seeds 3"),
         (SINGLE, {"0": 8.0, "1": 7.0}, -1.0, False, "but -1.00 on the test part: no real improvement"),
         ([trial("0", None), SINGLE[1]], {}, None, None, "the default spec has no AP11 to compare with"),
     ],
@@ -99,7 +99,7 @@ def test_winner_is_named_by_its_mean_over_fresh_seeds_and_the_lucky_one_is_not()
     assert verdict["interval"] == pytest.approx([6 - 1.88, 6 + 1.88], abs=0.05)
     assert (verdict["is_real"], verdict["measured_on"]) == (True, "val")
     assert verdict["statement"].startswith(
-        "Trial 2 is better: +6.00 AP11 against the default spec on the validation frames, "
+        "Trial 2 is better: +6.00 AP11 against the default spec on the validation part, "
         "mean of 3 fresh seeds each (90 % interval +4.0"
     )
 
