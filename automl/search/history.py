@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import cached_property
 
 from automl.search.encoding import Key, key_of
 from automl.study.treatments import TREATMENTS
@@ -41,12 +42,12 @@ class Seen:
     standing: Standing
     curve: dict[int, float]
 
-    @property
+    @cached_property
     def epoch(self) -> int:
         """The last epoch that was measured, 0 before the first."""
         return next(reversed(self.curve), 0)
 
-    @property
+    @cached_property
     def best(self) -> float:
         """The best quality of all epochs, 0 before the first."""
         return next(reversed(self.curve.values()), 0.0)
