@@ -1,9 +1,9 @@
 """Share of the GPU-seconds that trials get, and what a trial costs beside them: ours, and Ray Tune alone.
 
 GPUs are logical: trials sleep, so that only scheduling is measured. The rivals take turns on one Ray; a first
-turn without sleep does not count, since Ray starts its workers then.
+turn of one trial a GPU, without sleep, does not count, since Ray starts its first workers then.
 
-python benchmarks/scheduler.py [--gpus 1 4 16] [--trials 32] [--seconds 0 10]
+python benchmarks/scheduler.py [--gpus 1 4 16] [--rounds 4] [--seconds 0 10]
 """
 
 from __future__ import annotations
@@ -120,35 +120,38 @@ RIVALS: Mapping[str, Callable[[int, float, int], None]] = {
 def measure(gpus: int, trials: int, seconds: float, turns: int) -> dict[str, float]:
     """Median wall seconds of each rival."""
     taken: dict[str, list[float]] = {name: [] for name in RIVALS}
-    for turn in range(turns + 1):
+    for _ in range(turns):
         for name, run in RIVALS.items():
             began = time.perf_counter()
-            run(trials, seconds if turn else 0.0, gpus)
-            if turn:
-                taken[name].append(time.perf_counter() - began)
+            run(trials, seconds, gpus)
+            taken[name].append(time.perf_counter() - began)
     return {name: median(times) for name, times in taken.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    parser.add_argument("--trials", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=4, help="trials of each GPU")
     parser.add_argument("--seconds", type=float, nargs="+", default=[0.0, 10.0])
     parser.add_argument("--turns", type=int, default=2)
     options = parser.parse_args()
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    print(f"{os.cpu_count()} CPUs, {options.trials} trials, median of {options.turns} turns\n")
+    print(f"{os.cpu_count()} CPUs, {options.rounds} trials a GPU, median of {options.turns} turns\n")
     print(f"{'GPUs':>4} {'trial':>7}  {'':24} {'wall':>8} {'a trial':>9} {'used':>6}  ours / it")
     for gpus in options.gpus:
         ray.init(address="local", num_cpus=gpus, num_gpus=gpus, include_dashboard=False, log_to_driver=False)
+        trials = options.rounds * gpus
+        for run in RIVALS.values():
+            run(gpus, 0.0, gpus)
         for seconds in options.seconds:
-            found = measure(gpus, options.trials, seconds, options.turns)
+            found = measure(gpus, trials, seconds, options.turns)
             for name, wall in found.items():
-                used = options.trials * seconds / (gpus * wall)
+                used = trials * seconds / (gpus * wall)
                 print(
-                    f"{gpus:>4} {seconds:>6g}s  {name:24} {wall:>7.1f}s {wall / options.trials:>8.3f}s "
-                    f"{used:>6.1%}  {found['ours'] / wall:.2f}"
+                    f"{gpus:>4} {seconds:>6g}s  {name:24} {wall:>7.1f}s {wall / trials:>8.3f}s "
+                    f"{used:>6.1%}  {found['ours'] / wall:.2f}",
+                    flush=True,
                 )
         ray.shutdown()
 
