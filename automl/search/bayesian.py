@@ -23,6 +23,8 @@ _OFFSPRING = 30
 _REACHES = (0.2, 0.05, 0.1, 0.05, 0.02, 0.01)
 """Standard deviations of the moves by which candidates are refined, round by round."""
 _FLOOR = 1e-300
+_BOLDNESS = 0.05
+"""Factor under the root of the confidence bound; at the usual 0.2 it went on exploring for too long."""
 
 Score = Callable[[Array], Array]
 
@@ -90,7 +92,9 @@ class PenalisedBound:
         if outlook is None:
             return _first_draws(self._model, history, rng)
         best = float(outlook.means.max())
-        width = math.sqrt(0.2 * len(self._model.encoding.parameters) * math.log(2 * len(outlook.trials) + 1))
+        width = math.sqrt(
+            _BOLDNESS * len(self._model.encoding.parameters) * math.log(2 * len(outlook.trials) + 1)
+        )
         pending = [self._model.position(seen) for seen in history.pending()]
         balls = self._model.encoding.features(np.stack(pending)) if pending else None
         with self._model.one_thread():

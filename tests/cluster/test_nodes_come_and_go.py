@@ -40,7 +40,7 @@ QUICK_TO_NOTICE = {"health_check_period_ms": 500, "health_check_failure_threshol
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    """One node with room for one trial without a GPU; a test adds and kills others, and leaves none behind."""
+    """One node with room for one trial without a GPU; tests add and kill others, none is left behind."""
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "_system_config": QUICK_TO_NOTICE})
     ray.init(address=nodes.address, log_to_driver=False)
     yield nodes
