@@ -50,7 +50,7 @@ def search(algorithm: str, seed: int, options: argparse.Namespace, goal: float |
 def course_of(folder: StudyFolder) -> list[float]:
     """Best value so far after each epoch that a study knows of."""
     best, course = 0.0, []
-    for _, event in read_events(folder.events) if folder.events.is_file() else ():
+    for _, event in read_events(folder.events):
         if isinstance(event, EpochReported):
             best = max(best, event.report.value or 0.0)
             course.append(best)

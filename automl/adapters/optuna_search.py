@@ -58,7 +58,7 @@ class TreeParzen:
         """Nothing to remember: each question carries the whole history."""
 
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:
-        """A few draws of the estimator; while it has too little to go by, draws around what is expected."""
+        """A few draws of the estimator; while it has too little to go by, and now and then, guided draws."""
         known = history.measured()
         if len(known) < self._least // 2 or rng.random() < self._drawn_share:
             return self._draws.rank(history, rng)

@@ -10,7 +10,7 @@ from automl.planning import SearchPlan
 from automl.ports import Pacer, Strategy
 from automl.search.brackets import Hyperband
 from automl.search.fixed import DefaultOnly
-from automl.search.guided_draws import GuidedDraws
+from automl.search.guided_draws import GUIDED_SHARE, GuidedDraws
 from automl.search.llm import ChatModel, LlmSearcher, LlmTask, Manner, OnFailure
 from automl.search.paced import FullLength, PacedSearch
 from automl.search.pareto import ParetoSearch
@@ -28,8 +28,6 @@ __all__ = ["STRATEGIES", "Adviser", "make_strategy"]
 
 _SPARED = frozenset({DEFAULT_TRIAL})
 _MOST_DIMENSIONS, _MOST_TRIALS = 24, 200
-_DRAWN_SHARE = 1 / 3
-"""Of the proposals of a Parzen estimator, those that are made without it, as in BOHB."""
 _LEAST_MEMBERS, _MOST_MEMBERS = 4, 10
 _LEAST_EPOCHS_TO_PAUSE = 5
 _BLIND_TO_GOALS = frozenset({"random", "grid"})
@@ -177,7 +175,7 @@ def _searcher(search: SearchPlan, proposer: Proposer) -> SpaceSearcher:
 def _tree_parzen(search: SearchPlan) -> SpaceSearcher:
     from automl.adapters.optuna_search import TreeParzen
 
-    return _searcher(search, TreeParzen(search.space, drawn_share=_DRAWN_SHARE))
+    return _searcher(search, TreeParzen(search.space, drawn_share=GUIDED_SHARE))
 
 
 def _rungs(search: SearchPlan, judge: Judge | None = None) -> Pacer:

@@ -161,8 +161,9 @@ def _plain_run(plan: Plan) -> str:
 def _resources(plan: Plan) -> str:
     """What one trial holds, and how many go side by side."""
     shape = plan.resources
-    unit = f"{shape.gpus_per_trial:g} GPU" if shape.gpus_per_trial else f"{shape.cpus_per_trial:g} CPU core"
-    held = unit if unit.startswith("1 ") else f"{unit}s"
+    gpus, cpus = shape.gpus_per_trial, shape.cpus_per_trial
+    number, unit = (gpus, "GPU") if gpus else (cpus, "CPU core")
+    held = f"{number:g} {unit}{'' if number == 1 else 's'}"
     nodes = f"{shape.nodes_per_trial} nodes of " if shape.nodes_per_trial > 1 else ""
     return f"{nodes}{held}" + (f" a trial, {shape.max_concurrent} side by side" if plan.is_study else "")
 

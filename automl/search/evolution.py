@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.search.encoding import Array, Encoding
-from automl.search.guided_draws import GuidedDraws
+from automl.search.guided_draws import GUIDED_SHARE, GuidedDraws
 from automl.search.history import History
 from automl.search.proposing import Candidates
 from automl.space import SearchSpace
@@ -15,7 +15,6 @@ __all__ = ["DifferentialEvolution"]
 _STEP = 0.5
 _CROSSOVER = 0.5
 _OFFSPRING = 8
-_DRAWN_SHARE = 1 / 3
 
 
 class DifferentialEvolution:
@@ -43,7 +42,7 @@ class DifferentialEvolution:
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:
         """Offspring of the population; draws while there is none, and now and then."""
         population = [seen for seen, _ in history.at_one_epoch(self._size)][: self._size]
-        if len(population) < self._size // 2 or rng.random() < _DRAWN_SHARE:
+        if len(population) < self._size // 2 or rng.random() < GUIDED_SHARE:
             return self._draws.rank(history, rng)
         positions = self._encoding.positions([seen.params for seen in population])
         archive = self._encoding.positions([seen.params for seen in history.measured()])
@@ -52,10 +51,8 @@ class DifferentialEvolution:
 
     def _offspring(self, population: Array, archive: Array, rng: np.random.Generator) -> Array:
         count = len(population)
-        target, best = (
-            population[rng.integers(max(1, count // 2))],
-            population[rng.integers(max(1, count // 4))],
-        )
+        target = population[rng.integers(max(1, count // 2))]
+        best = population[rng.integers(max(1, count // 4))]
         left, right = population[rng.integers(count)], archive[rng.integers(len(archive))]
         mutant = target + _STEP * (best - target) + _STEP * (left - right)
         outside = (mutant < 0.0) | (mutant > 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from automl.search.beliefs import Belief
@@ -10,8 +12,10 @@ from automl.search.history import History
 from automl.search.proposing import Candidates
 from automl.space import SearchSpace
 
-__all__ = ["GuidedDraws"]
+__all__ = ["GUIDED_SHARE", "GuidedDraws"]
 
+GUIDED_SHARE = 1 / 3
+"""Of the proposals of an estimator or a population, those that are made without it, as in BOHB."""
 _DRAWS = 8
 _FREE_SHARE = 1 / 6
 _REDUCTION = 3
@@ -40,16 +44,16 @@ class GuidedDraws:
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:
         """Independent draws from one of the three sources."""
         ranked = [seen for seen, _ in history.at_one_epoch(_LEAST)]
-        if len(ranked) < _LEAST:
-            return Candidates(self._belief.draw(rng, _DRAWS), "drawn around what is expected")
-        if rng.random() < _FREE_SHARE:
-            return Candidates(self._belief.draw(rng, _DRAWS, trust=0.0), "drawn at random")
-        better = self._encoding.positions([seen.params for seen in ranked[: -(-len(ranked) // _REDUCTION)]])
-        if rng.random() < self._share_of_expected(better):
-            return Candidates(self._belief.draw(rng, _DRAWS), "drawn around what is expected")
-        reach = float(np.exp(rng.uniform(*np.log(_REACHES))))
-        rows = self._belief.move(rng, np.repeat(better[:1], _DRAWS, axis=0), reach)
-        return Candidates(rows, f"drawn around trial {ranked[0].trial}, the best so far")
+        if len(ranked) >= _LEAST:
+            if rng.random() < _FREE_SHARE:
+                return Candidates(self._belief.draw(rng, _DRAWS, trust=0.0), "drawn at random")
+            top = ranked[: math.ceil(len(ranked) / _REDUCTION)]
+            better = self._encoding.positions([seen.params for seen in top])
+            if rng.random() >= self._share_of_expected(better):
+                reach = float(np.exp(rng.uniform(*np.log(_REACHES))))
+                rows = self._belief.move(rng, np.repeat(better[:1], _DRAWS, axis=0), reach)
+                return Candidates(rows, f"drawn around trial {top[0].trial}, the best so far")
+        return Candidates(self._belief.draw(rng, _DRAWS), "drawn around what is expected")
 
     def _share_of_expected(self, better: Array) -> float:
         """How much better the belief explains the better trials than the best of them does, 0 to 1."""

@@ -14,8 +14,6 @@ from automl.types import Budget, TrialId, TrialRecord, TrialState
 
 __all__ = ["read_summary", "summarize"]
 
-_LEFT_BEHIND = {TrialState.RUNNING.value: TrialState.PAUSED.value}
-
 
 def summarize(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
     """The document of ``run``, ``status`` and ``best`` with ``--json``."""
@@ -59,7 +57,8 @@ def read_summary(folder: StudyFolder, state: StudyState | None = None) -> dict[s
     summary = {**summarize(folder, state), "forecast": _forecast(state, sheet.budget)}
     if is_orphan:
         for trial in summary["trials"]:
-            trial["state"] = _LEFT_BEHIND.get(trial["state"], trial["state"])
+            if trial["state"] == TrialState.RUNNING:
+                trial["state"] = TrialState.PAUSED.value
     return summary
 
 

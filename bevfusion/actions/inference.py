@@ -46,7 +46,8 @@ def _deliver(spec: ExperimentSpec, tested: Tested) -> Delivery:
     write_detections(results_dir, sure.frames)
     if spec.inference.show:
         _draw_frames(sure, results_dir / "pictures", at_most=spec.inference.pictures)
-    kept, below = _count(sure), _count(tested) - _count(sure)
+    kept = _count(sure)
+    below = _count(tested) - kept
     message = f"{kept} detections; {below} scored under inference.conf_threshold {least:g} are left out"
     if below > kept:
         message += ". The action evaluate names the score at which precision and recall balance"

@@ -77,11 +77,7 @@ class Delivery:
     message: str
 
 
-def run_test(
-    spec: ExperimentSpec,
-    action: str,
-    deliver: Callable[[Tested], Delivery],
-) -> None:
+def run_test(spec: ExperimentSpec, action: str, deliver: Callable[[Tested], Delivery]) -> None:
     """Detect in every frame of ``dataset.test_dataset``, hand over what was found, and tell of it.
 
     Args:

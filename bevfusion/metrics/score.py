@@ -96,8 +96,8 @@ def _of_list(
             where=str(frames),
             hint="take the list of the same data set as --gt",
         )
-    kept = ({name: files[name] for name in names if name in files} for files in (labelled, predicted))
-    return next(kept), next(kept)
+    found = {name: predicted[name] for name in names if name in predicted}
+    return {name: labelled[name] for name in names}, found
 
 
 def _refuse_unknown(frames: list[str], gt: Path, pred: Path) -> None:
