@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the detector is not installed")
 
 from bevfusion.ops import register_mmcv_ops  # noqa: E402  mmdet3d needs its operations first
 
