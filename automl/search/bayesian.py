@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr
 
 from automl.search.beliefs import Belief
-from automl.search.curve_model import CurveModel, Outlook
+from automl.search.curve_model import CurveModel, Outlook, share_beaten
 from automl.search.encoding import Array, Encoding
 from automl.search.history import History
 from automl.search.proposing import Candidates
@@ -117,14 +117,17 @@ def _first_draws(model: CurveModel, history: History, rng: np.random.Generator) 
     """Of a few draws around what is expected, the one whose values are newest for their parameters.
 
     So each parameter is seen at different places from the start, as in a Latin hypercube, and a default at
-    the edge of the good region does not hold all the first trials back.
+    the edge of the good region does not hold all the first trials back. The first that the default does not
+    beat ends all drawing around it.
     """
-    draws = model.belief.draw(rng, _FIRST_DRAWS)
+    is_believed = share_beaten(history) in {None, 1.0}
+    draws = model.belief.draw(rng, _FIRST_DRAWS, trust=None if is_believed else 0.0)
     known = [model.position(seen) for seen in history]
     if known:
         gaps = np.abs(draws[:, None, :] - np.stack(known)[None, :, :]).min(axis=1)
         draws = draws[np.argsort(-gaps.sum(axis=1), kind="stable")]
-    return Candidates(draws, "drawn around the default: too few trials to model")
+    where = "around the default" if is_believed else "at random, for the default is no better"
+    return Candidates(draws, f"drawn {where}: too few trials to model")
 
 
 def _log_improvement(z: Array) -> Array:

@@ -20,9 +20,9 @@ from automl.space import SearchSpace
 from automl.study.state import DEFAULT_TRIAL
 from automl.types import TrialId
 
-__all__ = ["CurveJudge", "CurveModel", "Outlook"]
+__all__ = ["CurveJudge", "CurveModel", "Outlook", "share_beaten"]
 
-_LEAST_TRIALS = 5
+_LEAST_TRIALS = 4
 _MOST_ROWS = 200
 _OFFSET = 0.05
 _MOST_BELIEVED = 80
@@ -148,7 +148,8 @@ class CurveModel:
         feasibility = None
         if self._feasibility_scales is not None:
             feasibility = GaussianProcess(*self._labels(history), self._feasibility_scales, groups)
-        weight = _BELIEF_WEIGHT * _trust(history) / len(trials)
+        trust = (share_beaten(history) or 0.0) ** 2
+        weight = _BELIEF_WEIGHT * trust / len(trials)
         return Outlook(process, trials, positions, means, feasibility, weight)
 
     def position(self, seen: Seen) -> Array:
@@ -237,13 +238,12 @@ def _levels(values: Array) -> Array:
     return levels
 
 
-def _trust(history: History) -> float:
-    """How good the belief turned out: the share of others that the default beats, squared."""
+def share_beaten(history: History) -> float | None:
+    """Share of the other trials that the default beats; None while there is nothing to compare."""
     default = next((seen for seen in history if seen.trial == DEFAULT_TRIAL), None)
-    if default is None or not default.curve:
-        return 0.0
     others = [seen for seen in history.measured() if seen.trial != DEFAULT_TRIAL]
-    beaten = sum(seen.best < (default.quality_at(min(seen.epoch, default.epoch)) or 0.0) for seen in others)
     bad = len(history.bad())
-    share: float = (beaten + bad) / max(1, len(others) + bad)
-    return share**2
+    if default is None or not default.curve or not len(others) + bad:
+        return None
+    beaten = sum(seen.best < (default.quality_at(min(seen.epoch, default.epoch)) or 0.0) for seen in others)
+    return (beaten + bad) / (len(others) + bad)

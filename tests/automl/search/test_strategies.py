@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from played_study import AP11, PlayedStudy, play
@@ -50,6 +51,8 @@ SMALL = SearchSpace(
     )
 )
 EPOCHS = 9
+SEEDS = 6
+"""Of fewer, the mean of asha alone differs by a third from one processor's rounding to another's."""
 LEARNS = sorted(STRATEGIES.keys() - {"random", "grid", "hyperband", "hyperband_es"})
 
 
@@ -148,11 +151,16 @@ def tops(name: str, seed: int) -> list[float]:
     return [curve(params)[-1] for params in study.params]
 
 
+@pytest.fixture(scope="module")
+def chance() -> float:
+    """What draws that learn nothing reach on average."""
+    return fmean(top for seed in range(SEEDS) for top in tops("random", seed))
+
+
 @pytest.mark.parametrize("name", LEARNS)
-def test_results_teach(name: str) -> None:
-    late = [top for seed in range(3) for top in tops(name, seed)[-9:]]
-    chance = [top for seed in range(3) for top in tops("random", seed)]
-    assert sum(late) / len(late) > 1.5 * sum(chance) / len(chance)
+def test_results_teach(name: str, chance: float) -> None:
+    late = fmean(top for seed in range(SEEDS) for top in tops(name, seed)[-9:])
+    assert late > 1.3 * chance
 
 
 @pytest.mark.parametrize("name", ["auto", "bayesian", "bfbo"])

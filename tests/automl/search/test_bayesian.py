@@ -1,0 +1,61 @@
+"""Where Gaussian-process searches go before there is enough to model."""
+
+import numpy as np
+import pytest
+
+from automl.search.bayesian import ExpectedImprovement
+from automl.search.curve_model import CurveModel, share_beaten
+from automl.search.history import History
+from automl.space import Parameter, ParameterKind, SearchSpace
+from automl.study.state import DEFAULT_TRIAL
+from automl.types import Direction, Metric, Report, TrialId, TrialRecord, TrialState
+
+AP11 = Metric("AP11", Direction.MAXIMIZE)
+SPACE = SearchSpace(
+    tuple(Parameter(name, ParameterKind.FLOAT, 0.0, 1.0, default=0.1) for name in ("a", "b", "c", "d"))
+)
+
+
+def told(*values: float) -> History:
+    """A history of trials that came to these values in one epoch; the first is the default."""
+    history = History(AP11)
+    for number, value in enumerate(values):
+        params = SPACE.defaults() if number == 0 else {p.name: 0.2 * number for p in SPACE}
+        history.tell(
+            TrialRecord(
+                TrialId(str(number)), params, TrialState.PAUSED, reports=(Report(1, 9, value),), value=value
+            )
+        )
+    return history
+
+
+def first_draws(history: History) -> tuple[float, str]:
+    """Share of values within a fifth of the default's, over many proposals, and why they were made."""
+    proposer = ExpectedImprovement(CurveModel(SPACE, 9))
+    ranked = [proposer.rank(history, np.random.default_rng(seed)) for seed in range(200)]
+    rows = np.stack([next(iter(liked.positions)) for liked in ranked])
+    return float((np.abs(rows - 0.1) < 0.2).mean()), ranked[0].reason
+
+
+def test_a_default_that_nothing_beats_is_drawn_around() -> None:
+    near, reason = first_draws(told(50.0, 20.0, 49.0))
+    assert near > 0.3
+    assert reason == "drawn around the default: too few trials to model"
+
+
+def test_a_default_that_was_beaten_once_holds_nobody_back() -> None:
+    near, reason = first_draws(told(50.0, 20.0, 51.0))
+    assert near < 0.2
+    assert reason == "drawn at random, for the default is no better: too few trials to model"
+
+
+@pytest.mark.parametrize(
+    ("values", "share"), [((50.0,), None), ((50.0, 20.0), 1.0), ((50.0, 20.0, 60.0), 0.5), ((0.0, 0.0), 0.0)]
+)
+def test_the_share_that_the_default_beats(values: tuple[float, ...], share: float | None) -> None:
+    assert share_beaten(told(*values)) == share
+
+
+def test_the_default_alone_is_compared_with_nobody() -> None:
+    assert DEFAULT_TRIAL == TrialId("0")
+    assert share_beaten(History(AP11)) is None
