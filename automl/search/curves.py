@@ -7,6 +7,7 @@ answer for a decision at a rung, in a fraction of a millisecond and without rand
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
@@ -56,6 +57,10 @@ def predict_final(curve: Mapping[int, float], last: int) -> tuple[float, float]:
 class CurveStopping:
     """A pacer that also stops trials whose curve will not come near the best one that was trained to the end.
 
+    How far a prediction may be off is learned: every trial that was trained to the end, the default before
+    all others, is asked what its beginnings would have made of it. Where first epochs say nothing, nobody is
+    stopped there.
+
     Args:
         pacer: decides all else.
         metric: what is improved.
@@ -72,6 +77,7 @@ class CurveStopping:
         self._spared = spared
         self._curves: dict[TrialId, dict[int, float]] = {}
         self._best: float | None = None
+        self._surprises: dict[int, list[float]] = defaultdict(list)
 
     def has_room(self) -> bool:
         """Whether a new trial may start now."""
@@ -94,6 +100,7 @@ class CurveStopping:
         curve[report.epoch] = self._sign * report.value
         if report.epoch >= self._max_epochs:
             self._best = max(curve.values()) if self._best is None else max(self._best, *curve.values())
+            self._look_back(curve)
         return Decision.STOP if self._is_hopeless(trial, curve) else decision
 
     def on_paused(self, record: TrialRecord) -> None:
@@ -114,5 +121,18 @@ class CurveStopping:
         if max(curve) >= self._max_epochs:
             return False
         mean, deviation = predict_final(curve, self._max_epochs)
+        deviation *= self._caution(max(curve))
         chance = 0.5 * math.erfc((self._best - mean) / (deviation * math.sqrt(2.0)))
         return chance < _LEAST_CHANCE
+
+    def _look_back(self, curve: Mapping[int, float]) -> None:
+        """Note by how many deviations the predictions from each beginning of a finished curve were off."""
+        known = list(curve.items())
+        for count in range(_LEAST_EPOCHS, len(known)):
+            mean, deviation = predict_final(dict(known[:count]), self._max_epochs)
+            self._surprises[known[count - 1][0]].append((known[-1][1] - mean) / deviation)
+
+    def _caution(self, epoch: int) -> float:
+        """How much wider than a prediction claims its error turned out to be from this epoch, at least 1."""
+        squares = [surprise**2 for surprise in self._surprises.get(epoch, ())]
+        return max(1.0, math.sqrt(sum(squares) / len(squares))) if squares else 1.0

@@ -57,5 +57,5 @@ def test_the_share_that_the_default_beats(values: tuple[float, ...], share: floa
 
 
 def test_the_default_alone_is_compared_with_nobody() -> None:
-    assert DEFAULT_TRIAL == TrialId("0")
+    assert TrialId("0") == DEFAULT_TRIAL
     assert share_beaten(History(AP11)) is None

@@ -52,3 +52,13 @@ def test_nothing_is_stopped_before_one_was_trained_to_the_end() -> None:
     pacer = CurveStopping(FullLength(), AP11, 27)
     pacer.on_ended(TrialRecord(TrialId("9"), {}))
     assert pacer.on_report(TrialId("1"), Report(9, 27, 0.1)) is Decision.CONTINUE
+
+
+def test_nobody_is_stopped_by_epochs_that_said_nothing_of_a_finished_trial() -> None:
+    pacer = CurveStopping(FullLength(), AP11, 27, spared=frozenset({TrialId("0")}))
+    quiet = [6.0 + 0.2 * (-1) ** epoch for epoch in range(1, 9)]
+    late = quiet + [60.0 * (1 - math.exp(-0.4 * epoch)) for epoch in range(1, 20)]
+    for epoch, value in enumerate(late, 1):
+        pacer.on_report(TrialId("0"), Report(epoch, 27, value))
+    decisions = [pacer.on_report(TrialId("1"), Report(e, 27, 0.9 * v)) for e, v in enumerate(quiet, 1)]
+    assert decisions == [Decision.CONTINUE] * 8
