@@ -79,11 +79,11 @@ def _guided(search: SearchPlan, adviser: Adviser | None) -> PacedSearch:
 
 def _auto(search: SearchPlan) -> PacedSearch:
     """Freeze-thaw Bayesian optimisation (Swersky et al., 2014) at the rungs of successive halving."""
-    from automl.search.bayesian import ExpectedImprovement
+    from automl.search.bayesian import EXPECTED_IMPROVEMENT, ModelSearch
     from automl.search.curve_model import CurveJudge, CurveModel
 
     model = CurveModel(search.space, search.budget.max_epochs)
-    searcher = _searcher(search, ExpectedImprovement(model))
+    searcher = _searcher(search, ModelSearch(model, EXPECTED_IMPROVEMENT))
     return PacedSearch(searcher, _rungs(search, CurveJudge(model, searcher.history)))
 
 
@@ -91,19 +91,19 @@ def _bayesian(search: SearchPlan) -> PacedSearch:
     is_small = len(search.space) <= _MOST_DIMENSIONS and search.budget.trials <= _MOST_TRIALS
     if not is_small:
         return PacedSearch(_tree_parzen(search), FullLength())
-    from automl.search.bayesian import ExpectedImprovement
+    from automl.search.bayesian import EXPECTED_IMPROVEMENT, ModelSearch
     from automl.search.curve_model import CurveModel
 
     model = CurveModel(search.space, search.budget.max_epochs)
-    return PacedSearch(_searcher(search, ExpectedImprovement(model)), FullLength())
+    return PacedSearch(_searcher(search, ModelSearch(model, EXPECTED_IMPROVEMENT)), FullLength())
 
 
 def _bfbo(search: SearchPlan) -> Strategy:
-    from automl.search.bayesian import PenalisedBound
+    from automl.search.bayesian import PENALISED_BOUND, ModelSearch
     from automl.search.curve_model import CurveModel
 
     model = CurveModel(search.space, search.budget.max_epochs)
-    return PacedSearch(_searcher(search, PenalisedBound(model)), FullLength())
+    return PacedSearch(_searcher(search, ModelSearch(model, PENALISED_BOUND)), FullLength())
 
 
 def _asha(search: SearchPlan) -> Strategy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
@@ -14,7 +15,7 @@ from automl.search.encoding import Array, Encoding
 from automl.search.history import History
 from automl.search.proposing import Candidates
 
-__all__ = ["ExpectedImprovement", "PenalisedBound"]
+__all__ = ["EXPECTED_IMPROVEMENT", "PENALISED_BOUND", "Criterion", "ModelSearch"]
 
 _FIRST_DRAWS = 6
 _DRAWS = 300
@@ -27,22 +28,37 @@ _BOLDNESS = 0.05
 """Factor under the root of the confidence bound; at the usual 0.2 it went on exploring for too long."""
 
 Score = Callable[[Array], Array]
+"""What is to be made large, as a logarithm: of features or of positions, one row each, shape (N,)."""
 
 
-class ExpectedImprovement:
-    """Expected improvement (Jones et al., 1998) at the last epoch, weighted by what people believe.
+@dataclass(frozen=True)
+class Criterion:
+    """What makes a configuration worth a trial.
+
+    Attributes:
+        words: its name in the reason of a proposal.
+        make: the criterion of features at one moment; asked once a proposal.
+    """
+
+    words: str
+    make: Callable[[CurveModel, Outlook, History, np.random.Generator], Score]
+
+
+class ModelSearch:
+    """Proposes where a criterion of the model is largest, weighted by what people believe.
 
     The belief counts less with every trial, and the less the more trials beat the default (πBO; Hvarfner et
     al., ICLR 2022). Trials that run count with what is expected of them; where training is impossible the
-    improvement is multiplied by the chance that it is possible (Gelbart et al., UAI 2014).
+    criterion is multiplied by the chance that it is possible (Gelbart et al., UAI 2014).
 
     Args:
         model: says what configurations will have come to.
+        criterion: `EXPECTED_IMPROVEMENT` or `PENALISED_BOUND`.
     """
 
-    def __init__(self, model: CurveModel) -> None:
+    def __init__(self, model: CurveModel, criterion: Criterion) -> None:
         self._model = model
-        self._belief = model.belief
+        self._criterion = criterion
 
     def learn(self, history: History) -> None:
         """Fit the model again where enough is new."""
@@ -53,64 +69,59 @@ class ExpectedImprovement:
         outlook = self._model.look(history)
         if outlook is None:
             return _first_draws(self._model, history, rng)
-        best = float(outlook.means.max())
-
-        def score(positions: Array) -> Array:
-            features = self._model.encoding.features(positions)
-            mean, deviation = outlook.process.predict(features)
-            gain = _log_improvement((mean - best) / deviation) + np.log(deviation)
-            belief = outlook.belief_weight * self._belief.log_density(positions)
-            total: Array = gain + belief + outlook.log_feasible(features)
-            return total
-
+        encoding, belief = self._model.encoding, self._model.belief
         with self._model.one_thread():
-            positions = _refine(score, outlook, self._belief, rng)
-        return Candidates(positions, f"largest expected improvement, after {len(outlook.trials)} trials")
-
-
-class PenalisedBound:
-    """Upper confidence bound with local penalties for batches (González et al., AISTATS 2016).
-
-    Around each trial that runs, the bound counts by the chance that the optimum lies beyond the ball that the
-    trial's own expected shortfall and the steepest slope of the model span.
-
-    Args:
-        model: says what configurations will have come to.
-    """
-
-    def __init__(self, model: CurveModel) -> None:
-        self._model = model
-        self._belief = model.belief
-
-    def learn(self, history: History) -> None:
-        """Fit the model again where enough is new."""
-        self._model.learn(history)
-
-    def rank(self, history: History, rng: np.random.Generator) -> Candidates:
-        """The configurations with the highest bound; draws from the belief while there is no model."""
-        outlook = self._model.look(history)
-        if outlook is None:
-            return _first_draws(self._model, history, rng)
-        best = float(outlook.means.max())
-        width = math.sqrt(
-            _BOLDNESS * len(self._model.encoding.parameters) * math.log(2 * len(outlook.trials) + 1)
-        )
-        pending = [self._model.position(seen) for seen in history.pending()]
-        balls = self._model.encoding.features(np.stack(pending)) if pending else None
-        with self._model.one_thread():
-            slope = _steepest(outlook, self._model.encoding, rng)
+            gain = self._criterion.make(self._model, outlook, history, rng)
 
             def score(positions: Array) -> Array:
-                features = self._model.encoding.features(positions)
-                mean, deviation = outlook.process.predict(features)
-                bound = np.log(np.logaddexp(0.0, mean + width * deviation - best) + _FLOOR)
-                belief = outlook.belief_weight * self._belief.log_density(positions)
-                penalty = _penalty(features, balls, outlook, slope, best) if balls is not None else 0.0
-                total: Array = bound + belief + penalty + outlook.log_feasible(features)
+                features = encoding.features(positions)
+                believed = outlook.belief_weight * belief.log_density(positions)
+                total: Array = gain(features) + believed + outlook.log_feasible(features)
                 return total
 
-            positions = _refine(score, outlook, self._belief, rng)
-        return Candidates(positions, f"highest confidence bound, after {len(outlook.trials)} trials")
+            positions = _refine(score, outlook, belief, rng)
+        return Candidates(positions, f"{self._criterion.words}, after {len(outlook.trials)} trials")
+
+
+def _expected_improvement(
+    _model: CurveModel, outlook: Outlook, _history: History, _rng: np.random.Generator
+) -> Score:
+    best = float(outlook.means.max())
+
+    def gain(features: Array) -> Array:
+        mean, deviation = outlook.process.predict(features)
+        total: Array = _log_improvement((mean - best) / deviation) + np.log(deviation)
+        return total
+
+    return gain
+
+
+def _penalised_bound(
+    model: CurveModel, outlook: Outlook, history: History, rng: np.random.Generator
+) -> Score:
+    encoding, best = model.encoding, float(outlook.means.max())
+    width = math.sqrt(_BOLDNESS * len(encoding.parameters) * math.log(2 * len(outlook.trials) + 1))
+    pending = [model.position(seen) for seen in history.pending()]
+    balls = encoding.features(np.stack(pending)) if pending else None
+    slope = _steepest(outlook, encoding, rng)
+
+    def gain(features: Array) -> Array:
+        mean, deviation = outlook.process.predict(features)
+        bound: Array = np.log(np.logaddexp(0.0, mean + width * deviation - best) + _FLOOR)
+        return bound if balls is None else bound + _penalty(features, balls, outlook, slope, best)
+
+    return gain
+
+
+EXPECTED_IMPROVEMENT = Criterion("largest expected improvement", _expected_improvement)
+"""Expected improvement (Jones et al., 1998) at the last epoch."""
+
+PENALISED_BOUND = Criterion("highest confidence bound", _penalised_bound)
+"""Upper confidence bound with local penalties for batches (González et al., AISTATS 2016).
+
+Around each trial that runs, the bound counts by the chance that the optimum lies beyond the ball that the
+trial's own expected shortfall and the steepest slope of the model span.
+"""
 
 
 def _first_draws(model: CurveModel, history: History, rng: np.random.Generator) -> Candidates:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from automl.search.bayesian import ExpectedImprovement
+from automl.search.bayesian import EXPECTED_IMPROVEMENT, ModelSearch
 from automl.search.curve_model import CurveModel, share_beaten
 from automl.search.history import History
 from automl.space import Parameter, ParameterKind, SearchSpace
@@ -31,7 +31,7 @@ def told(*values: float) -> History:
 
 def first_draws(history: History) -> tuple[float, str]:
     """Share of values within a fifth of the default's, over many proposals, and why they were made."""
-    proposer = ExpectedImprovement(CurveModel(SPACE, 9))
+    proposer = ModelSearch(CurveModel(SPACE, 9), EXPECTED_IMPROVEMENT)
     ranked = [proposer.rank(history, np.random.default_rng(seed)) for seed in range(200)]
     rows = np.stack([next(iter(liked.positions)) for liked in ranked])
     return float((np.abs(rows - 0.1) < 0.2).mean()), ranked[0].reason
