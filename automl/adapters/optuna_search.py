@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from automl.search.encoding import Array, Encoding
@@ -36,8 +37,9 @@ class TreeParzen:
 
     Learns from the highest epoch that enough trials have come to, as BOHB does. Optuna's samplers know
     neither the prior nor the weights of a parameter, and cannot take back what they were told of a trial
-    that goes on; so each question is asked of a fresh study that holds what is known at that moment, and
-    the prior has draws of its own.
+    that goes on; so each question is asked of a fresh study that shows what is known at that moment, and
+    the prior has draws of its own. A trial is translated once, and shown without a copy: to add hundreds to
+    a study took longer than the estimator.
 
     Args:
         space: what may vary.
@@ -52,18 +54,18 @@ class TreeParzen:
         self._dimensions = {parameter.name: _Dimension(parameter) for parameter in space}
         self._is_conditional = any(parameter.condition for parameter in space)
         self._least = max(_LEAST_SHOWN, min(len(space) + 1, 2 * _LEAST_SHOWN))
-        self._encoded: dict[TrialId, Mapping[str, Any]] = {}
+        self._frozen: dict[tuple[TrialId, TrialState], FrozenTrial] = {}
 
     def learn(self, history: History) -> None:
         """Nothing to remember: each question carries the whole history."""
 
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:
         """A few draws of the estimator; while it has too little to go by, and now and then, guided draws."""
-        known = history.measured()
-        if len(known) < self._least // 2 or rng.random() < self._drawn_share:
+        known = history.measured_count
+        if known < self._least // 2 or rng.random() < self._drawn_share:
             return self._draws.rank(history, rng)
         study = self._study(history, seed=int(rng.integers(2**31)))
-        return Candidates(self._ask(study), f"likely among the better of {len(known)} trials")
+        return Candidates(self._ask(study), f"likely among the better of {known} trials")
 
     def _ask(self, study: optuna.Study) -> Iterator[Array]:
         """Draws, each made when it is asked for: the first is mostly the one that is taken."""
@@ -74,23 +76,23 @@ class TreeParzen:
             yield self._encoding.snap(self._encoding.positions([row]))[0]
 
     def _study(self, history: History, *, seed: int) -> optuna.Study:
+        shown = history.at_one_epoch(self._least)
+        shown = shown[: _MOST_SHOWN // 2] + shown[_MOST_SHOWN // 2 :][-_MOST_SHOWN // 2 :]
+        worst = min((quality for _, quality in shown), default=0.0)
+        told = [*shown, *((seen, worst) for seen in history.bad()[-_MOST_SHOWN:])]
+        trials = [self._freeze(seen, value) for seen, value in told]
+        trials += [self._freeze(seen, None) for seen in history.pending()[-_MOST_SHOWN:]]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            sampler = TPESampler(
+            estimator = TPESampler if self._is_conditional else _OneSpace
+            sampler = estimator(
                 seed=seed,
                 n_startup_trials=0,
                 multivariate=True,
                 group=self._is_conditional,
                 constant_liar=True,
             )
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        shown = history.at_one_epoch(self._least)
-        shown = shown[: _MOST_SHOWN // 2] + shown[_MOST_SHOWN // 2 :][-_MOST_SHOWN // 2 :]
-        worst = min((quality for _, quality in shown), default=0.0)
-        told = [*shown, *((seen, worst) for seen in history.bad()[-_MOST_SHOWN:])]
-        study.add_trials(self._frozen(seen, value) for seen, value in told)
-        study.add_trials(self._frozen(seen, None) for seen in history.pending()[-_MOST_SHOWN:])
-        return study
+        return optuna.create_study(storage=_Shown(trials), direction="maximize", sampler=sampler)
 
     def _draw(self, asked: Trial) -> Params:
         params: dict[str, ParamValue] = {}
@@ -99,35 +101,69 @@ class TreeParzen:
                 params[parameter.name] = self._dimensions[parameter.name].suggest(asked)
         return params
 
-    def _frozen(self, seen: Seen, value: float | None) -> FrozenTrial:
-        """A trial as a study takes it; without a value it runs."""
-        params = self._encode(seen)
-        return _Shown(
-            number=-1,
-            trial_id=-1,
-            state=TrialState.RUNNING if value is None else TrialState.COMPLETE,
-            value=value,
-            datetime_start=_WHENEVER,
-            datetime_complete=None if value is None else _WHENEVER,
-            params=dict(params),
-            distributions={name: self._dimensions[name].distribution for name in params},
-            user_attrs={},
-            system_attrs={},
-            intermediate_values={},
-        )
+    def _freeze(self, seen: Seen, value: float | None) -> FrozenTrial:
+        """A trial as a study has it, with its value of now; without a value it runs.
 
-    def _encode(self, seen: Seen) -> Mapping[str, Any]:
-        if seen.trial not in self._encoded:
-            known = {name: value for name, value in seen.params.items() if name in self._dimensions}
-            self._encoded[seen.trial] = {n: self._dimensions[n].encode(value) for n, value in known.items()}
-        return self._encoded[seen.trial]
+        One that runs and has reported is shown as both.
+        """
+        state = TrialState.RUNNING if value is None else TrialState.COMPLETE
+        if (seen.trial, state) not in self._frozen:
+            known = {name: p for name, p in self._dimensions.items() if name in seen.params}
+            self._frozen[seen.trial, state] = FrozenTrial(
+                number=-1,
+                trial_id=-1,
+                state=state,
+                value=value,
+                datetime_start=_WHENEVER,
+                datetime_complete=None if value is None else _WHENEVER,
+                params={name: p.encode(seen.params[name]) for name, p in known.items()},
+                distributions={name: p.distribution for name, p in known.items()},
+                user_attrs={},
+                system_attrs={},
+                intermediate_values={},
+            )
+        frozen = self._frozen[seen.trial, state]
+        frozen.value = value
+        return frozen
 
 
-class _Shown(FrozenTrial):  # type: ignore[misc]  # optuna is untyped here
-    """A trial that a study keeps as it is: to copy hundreds to their depth took longer than the estimator."""
+class _Shown(InMemoryStorage):  # type: ignore[misc]  # optuna is untyped here
+    """Keeps what a study asks itself, behind trials that it only shows.
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return copy.copy(self)
+    Args:
+        trials: shown ones, in order; they are numbered below zero, so that none has the number of a question.
+    """
+
+    def __init__(self, trials: Sequence[FrozenTrial]) -> None:
+        super().__init__()
+        self._shown = trials
+        for place, trial in enumerate(trials):
+            trial.number = place - len(trials)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Those that are shown, then those that were asked for."""
+        shown = [trial for trial in self._shown if states is None or trial.state in states]
+        own: list[FrozenTrial] = super().get_all_trials(study_id, deepcopy, states)
+        return [*(copy.deepcopy(shown) if deepcopy else shown), *own]
+
+
+class _OneSpace(TPESampler):  # type: ignore[misc]  # optuna is untyped here
+    """TPE of a space without conditions, spared comparing the distributions of all trials: none differ."""
+
+    def infer_relative_search_space(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,  # noqa: ARG002 - Optuna's signature
+    ) -> dict[str, BaseDistribution]:
+        """The parameters that all finished trials have, as Optuna finds them."""
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if not finished:
+            return {}
+        common = set(finished[0].distributions).intersection(*(known.distributions for known in finished))
+        forms = finished[0].distributions
+        return {name: forms[name] for name in sorted(common) if not forms[name].single()}
 
 
 class _Dimension:

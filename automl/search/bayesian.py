@@ -80,7 +80,7 @@ class ModelSearch:
                 return total
 
             positions = _refine(score, outlook, belief, rng)
-        return Candidates(positions, f"{self._criterion.words}, after {len(outlook.trials)} trials")
+        return Candidates(positions, f"{self._criterion.words}, after {history.measured_count} trials")
 
 
 def _expected_improvement(
@@ -100,7 +100,7 @@ def _penalised_bound(
     model: CurveModel, outlook: Outlook, history: History, rng: np.random.Generator
 ) -> Score:
     encoding, best = model.encoding, float(outlook.means.max())
-    width = math.sqrt(_BOLDNESS * len(encoding.parameters) * math.log(2 * len(outlook.trials) + 1))
+    width = math.sqrt(_BOLDNESS * len(encoding.parameters) * math.log(2 * history.measured_count + 1))
     pending = [model.position(seen) for seen in history.pending()]
     balls = encoding.features(np.stack(pending)) if pending else None
     slope = _steepest(outlook, encoding, rng)

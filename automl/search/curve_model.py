@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from automl.search.beliefs import Belief
 from automl.search.encoding import Array, Encoding
 from automl.search.gaussian_process import GaussianProcess, Points, fit_process
-from automl.search.history import History, Seen
+from automl.search.history import History, Seen, Standing
 from automl.search.rungs import rung_epochs
 from automl.space import SearchSpace
 from automl.study.state import DEFAULT_TRIAL
@@ -26,6 +26,10 @@ _LEAST_TRIALS = 4
 _MOST_ROWS = 200
 _OFFSET = 0.05
 _MOST_BELIEVED = 80
+_MOST_PENDING = 100
+_MOST_OF_AN_EPOCH = 300
+"""Of long histories a model looks at so many of the best that ended at each epoch: what a proposal costs does
+not grow with the study."""
 _REFIT_AFTER = 0.15
 """Scales are fitted again when the number of tellings has grown by this share."""
 _BELIEF_WEIGHT = 2.0
@@ -35,24 +39,34 @@ _FEASIBLE, _INFEASIBLE = 0.5, -1.5
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """The model at one moment.
+class Expectation:
+    """What was observed, and what it says of the trials that were begun.
 
     Attributes:
-        process: says what any configuration will have come to at the last epoch, once the trials that were
-            begun have come to what is expected of them; so nobody goes where a trial only has to be
-            continued.
+        process: says what any configuration will have come to at the last epoch.
         trials: measured trials.
         positions: where they lie, shape (N, D).
         means: what each is expected to come to, shape (N,).
-        feasibility: says where configurations can be trained; None when all could so far.
-        belief_weight: how much people's belief still counts.
     """
 
     process: GaussianProcess
     trials: list[Seen]
     positions: Array
     means: Array
+
+
+@dataclass(frozen=True)
+class Outlook(Expectation):
+    """The model at one moment, as a proposal needs it.
+
+    Its process says what a configuration will have come to once the trials that were begun have come to what
+    is expected of them; so nobody goes where a trial only has to be continued.
+
+    Attributes:
+        feasibility: says where configurations can be trained; None when all could so far.
+        belief_weight: how much people's belief still counts.
+    """
+
     feasibility: GaussianProcess | None
     belief_weight: float
 
@@ -89,6 +103,7 @@ class CurveModel:
         self._scales: Array | None = None
         self._feasibility_scales: Array | None = None
         self._positions: dict[TrialId, Array] = {}
+        self._expected: tuple[int, Expectation | None] = (-1, None)
         self._cached: tuple[int, Outlook | None] = (-1, None)
         self.blurred: set[int] = set()
         """Epochs that were once found to say too little of the last one; they stay so."""
@@ -96,16 +111,16 @@ class CurveModel:
     def learn(self, history: History) -> None:
         """Take in that a trial was told."""
         self._told += 1
-        if self._told < self._next_fit or len(history.measured()) < _LEAST_TRIALS:
+        if self._told < self._next_fit or history.measured_count < _LEAST_TRIALS:
             return
         self._next_fit = self._told + max(1, int(self._told * _REFIT_AFTER))
         with self.one_thread():
-            points, values = self._observations(history.measured())
+            points, values = self._observations(history.foremost(_MOST_OF_AN_EPOCH))
             self._scales = fit_process(points, values, self.encoding.groups)
             if history.bad():
                 self._feasibility_scales = fit_process(*self._labels(history), self.encoding.groups)
         self.blurred |= {epoch for epoch in self._epochs if self._clarity(epoch) < _LEAST_CLARITY}
-        self._cached = (-1, None)
+        self._expected = self._cached = (-1, None)
 
     def one_thread(self) -> AbstractContextManager[object]:
         """Linear algebra on one thread."""
@@ -129,28 +144,57 @@ class CurveModel:
                 self._cached = history.revision, self._look(history)
         return self._cached[1]
 
-    def _look(self, history: History) -> Outlook | None:
+    def expect(self, history: History) -> Expectation | None:
+        """What the trials of a history are expected to come to; None before there is enough to tell."""
+        if self._expected[0] != history.revision:
+            with self.one_thread():
+                self._expected = history.revision, self._expect(history)
+        return self._expected[1]
+
+    def _expect(self, history: History) -> Expectation | None:
         if self._scales is None:
             return None
-        trials, groups = history.measured(), self.encoding.groups
+        trials = history.foremost(_MOST_OF_AN_EPOCH)
         positions = np.stack([self.position(seen) for seen in trials])
-        points, values = self._observations(trials)
-        process = GaussianProcess(points, values, self._scales, groups)
+        process = GaussianProcess(*self._observations(trials), self._scales, self.encoding.groups)
         means = process.predict_mean(self.encoding.features(positions))
-        unfinished = np.array([seen.epoch < self._max_epochs for seen in trials])
-        likeliest = np.argsort(np.where(unfinished, -means, np.inf), kind="stable")[: int(unfinished.sum())]
-        rows = [
-            *positions[likeliest[:_MOST_BELIEVED]],
-            *(self.position(seen) for seen in history.unmeasured()),
-        ]
+        return Expectation(process, trials, positions, means)
+
+    def _look(self, history: History) -> Outlook | None:
+        expected = self.expect(history)
+        if expected is None:
+            return None
+        process, positions = expected.process, expected.positions
+        unfinished = np.array([seen.epoch < self._max_epochs for seen in expected.trials])
+        order = np.argsort(np.where(unfinished, -expected.means, np.inf), kind="stable")
+        likeliest = order[: int(unfinished.sum())][:_MOST_BELIEVED]
+        waiting = history.unmeasured()[-_MOST_PENDING:]
+        rows = [*positions[likeliest], *(self.position(seen) for seen in waiting)]
         if rows:
             process = process.believing(self.encoding.features(np.stack(rows)))
         feasibility = None
         if self._feasibility_scales is not None:
-            feasibility = GaussianProcess(*self._labels(history), self._feasibility_scales, groups)
+            labels = self._labels(history)
+            feasibility = GaussianProcess(*labels, self._feasibility_scales, self.encoding.groups)
         trust = (share_beaten(history) or 0.0) ** 2
-        weight = _BELIEF_WEIGHT * trust / len(trials)
-        return Outlook(process, trials, positions, means, feasibility, weight)
+        weight = _BELIEF_WEIGHT * trust / history.measured_count
+        return Outlook(process, expected.trials, positions, expected.means, feasibility, weight)
+
+    def expected_values(self, history: History, trials: Sequence[TrialId]) -> dict[TrialId, float] | None:
+        """What those of some trials that were measured are expected to come to; None without a model."""
+        expected = self.expect(history)
+        if expected is None:
+            return None
+        values = {seen.trial: float(mean) for seen, mean in zip(expected.trials, expected.means, strict=True)}
+        known = {trial: values[trial] for trial in trials if trial in values}
+        further = [seen for trial in trials if trial not in known and (seen := history.find(trial))]
+        further = [seen for seen in further if seen.curve and seen.standing is not Standing.BAD]
+        if further:
+            features = self.encoding.features(np.stack([self.position(seen) for seen in further]))
+            with self.one_thread():
+                means = expected.process.predict_mean(features)
+            known |= {seen.trial: float(mean) for seen, mean in zip(further, means, strict=True)}
+        return known
 
     def position(self, seen: Seen) -> Array:
         """Where a trial lies, shape (D,)."""
@@ -209,11 +253,8 @@ class CurveJudge:
 
     def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
         """The expected last value of each trial; what it reached at the rung while there is no model."""
-        outlook = self._model.look(self._history)
-        if outlook is None:
-            return standing
-        means = {seen.trial: float(mean) for seen, mean in zip(outlook.trials, outlook.means, strict=True)}
-        return {trial: means.get(trial, -math.inf) for trial in standing}
+        values = self._model.expected_values(self._history, list(standing))
+        return standing if values is None else {trial: values.get(trial, -math.inf) for trial in standing}
 
     def trusts(self, epoch: int) -> bool:
         """Whether no fit so far has shown curves whose last value cannot be told from this epoch."""
@@ -240,10 +281,12 @@ def _levels(values: Array) -> Array:
 
 def share_beaten(history: History) -> float | None:
     """Share of the other trials that the default beats; None while there is nothing to compare."""
-    default = next((seen for seen in history if seen.trial == DEFAULT_TRIAL), None)
-    others = [seen for seen in history.measured() if seen.trial != DEFAULT_TRIAL]
-    bad = len(history.bad())
-    if default is None or not default.curve or not len(others) + bad:
+    default = history.find(DEFAULT_TRIAL)
+    if default is None or not default.curve:
         return None
-    beaten = sum(seen.best < (default.quality_at(min(seen.epoch, default.epoch)) or 0.0) for seen in others)
-    return (beaten + bad) / (len(others) + bad)
+    reached = [default.quality_at(epoch) for epoch in range(default.epoch + 1)]
+    others = [seen for seen in history.measured() if seen.trial != DEFAULT_TRIAL]
+    there = ((seen.best, reached[min(seen.epoch, default.epoch)]) for seen in others)
+    beaten = [best < quality for best, quality in there if quality is not None]
+    beaten += [True for _ in history.bad()]
+    return sum(beaten) / len(beaten) if beaten else None

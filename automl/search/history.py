@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cached_property
 
 from automl.search.encoding import Key, key_of
+from automl.search.ranking import Ranking
 from automl.study.treatments import TREATMENTS
 from automl.types import Metric, Params, Report, TrialId, TrialRecord, TrialState
 
@@ -64,6 +66,9 @@ class Seen:
 class History:
     """Collects what the searcher's port is told; lost machines leave nothing behind.
 
+    Who runs, and how those stand that came to an epoch, is kept up with each telling: a proposal after
+    thousands of trials looks at those that matter, not at all of them.
+
     Args:
         metric: says which way is better.
     """
@@ -71,6 +76,10 @@ class History:
     def __init__(self, metric: Metric) -> None:
         self._sign = metric.direction.sign
         self._seen: dict[TrialId, Seen] = {}
+        self._turn: dict[TrialId, int] = {}
+        self._pending: set[TrialId] = set()
+        self._bad: set[TrialId] = set()
+        self._came_to: defaultdict[int, Ranking] = defaultdict(Ranking)
         self.tried: set[Key] = set()
         """Every configuration that was ever begun, forgotten ones too."""
         self.revision = 0
@@ -82,39 +91,54 @@ class History:
     def __len__(self) -> int:
         return len(self._seen)
 
+    @property
+    def measured_count(self) -> int:
+        """How many trials `measured` lists."""
+        return sum(map(len, self._came_to.values()))
+
+    def find(self, trial: TrialId) -> Seen | None:
+        """What is known of a trial; None when it is not there, or left nothing behind."""
+        return self._seen.get(trial)
+
     def measured(self) -> list[Seen]:
         """Trials with at least one measured epoch that did not turn out bad."""
         return [seen for seen in self if seen.curve and seen.standing is not Standing.BAD]
 
+    def foremost(self, most: int) -> list[Seen]:
+        """The measured trials, of each last epoch so many of the best."""
+        return self._in_order(trial for ranking in self._came_to.values() for trial in ranking.first(most))
+
     def bad(self) -> list[Seen]:
         """Trials whose configuration cannot be trained."""
-        return [seen for seen in self if seen.standing is Standing.BAD]
+        return self._in_order(self._bad)
 
     def pending(self) -> list[Seen]:
         """Trials that run or wait."""
-        return [seen for seen in self if seen.standing is Standing.PENDING]
+        return self._in_order(self._pending)
 
     def unmeasured(self) -> list[Seen]:
         """Trials that run or wait and have told nothing yet."""
-        return [seen for seen in self if seen.standing is Standing.PENDING and not seen.curve]
+        return [seen for seen in self.pending() if not seen.curve]
 
     def at_one_epoch(self, least: int) -> list[tuple[Seen, float]]:
         """Trials with their quality at the highest epoch that ``least`` of them have come to, best first.
 
         Where no epoch has so many: at the epoch that most have come to.
         """
-        measured = self.measured()
-        reached = sorted({seen.epoch for seen in measured}, reverse=True)
-        enough = (e for e in reached if sum(seen.epoch >= e for seen in measured) >= least)
-        epoch = next(enough, reached[-1] if reached else 0)
-        there = [(seen, quality) for seen in measured if (quality := seen.quality_at(epoch)) is not None]
+        epoch, came = 0, list[TrialId]()
+        for epoch in sorted((at for at, ranking in self._came_to.items() if ranking), reverse=True):
+            came += self._came_to[epoch]
+            if len(came) >= least:
+                break
+        known = ((seen, seen.quality_at(epoch)) for seen in self._in_order(came))
+        there = [(seen, quality) for seen, quality in known if quality is not None]
         return sorted(there, key=lambda entry: -entry[1])
 
     def adopt(self, record: TrialRecord) -> None:
         """A trial exists."""
         self.revision += 1
         self.tried.add(key_of(record.params))
-        self._seen[record.id] = Seen(record.id, record.params, Standing.PENDING, {})
+        self._keep(Seen(record.id, record.params, Standing.PENDING, {}))
 
     def observe(self, trial: TrialId, report: Report) -> None:
         """One epoch of a trial."""
@@ -125,7 +149,7 @@ class History:
         quality = self._sign * report.value
         before = max((value for at, value in seen.curve.items() if at < report.epoch), default=quality)
         known = {at: value for at, value in seen.curve.items() if at < report.epoch}
-        self._seen[trial] = replace(seen, curve={**known, report.epoch: max(before, quality)})
+        self._keep(replace(seen, curve={**known, report.epoch: max(before, quality)}))
 
     def tell(self, record: TrialRecord) -> None:
         """A trial that is paused or final."""
@@ -138,8 +162,32 @@ class History:
         seen = self._seen[record.id]
         treatment = TREATMENTS.get(record.cause) if record.state is TrialState.FAILED else None
         if treatment is not None and treatment.is_bad_point:
-            self._seen[record.id] = replace(seen, standing=Standing.BAD)
+            self._keep(replace(seen, standing=Standing.BAD))
         elif treatment is not None or not seen.curve:
-            del self._seen[record.id]
+            self._forget(seen)
         else:
-            self._seen[record.id] = replace(seen, standing=Standing.MEASURED)
+            self._keep(replace(seen, standing=Standing.MEASURED))
+
+    def _in_order(self, trials: Iterable[TrialId]) -> list[Seen]:
+        """What is known of some trials, in the order in which they began."""
+        return [self._seen[trial] for trial in sorted(trials, key=self._turn.__getitem__)]
+
+    def _keep(self, seen: Seen) -> None:
+        """Put what is known of a trial in place of what was."""
+        trial = seen.trial
+        if (before := self._seen.get(trial)) is None:
+            self._turn[trial] = self.revision
+        else:
+            self._came_to[before.epoch].discard(trial)
+        self._seen[trial] = seen
+        (self._pending.add if seen.standing is Standing.PENDING else self._pending.discard)(trial)
+        (self._bad.add if seen.standing is Standing.BAD else self._bad.discard)(trial)
+        if seen.curve and seen.standing is not Standing.BAD:
+            self._came_to[seen.epoch].put(trial, seen.best, self._turn[trial])
+
+    def _forget(self, seen: Seen) -> None:
+        """Leave nothing of a trial but that it was tried."""
+        del self._seen[seen.trial]
+        self._pending.discard(seen.trial)
+        self._bad.discard(seen.trial)
+        self._came_to[seen.epoch].discard(seen.trial)

@@ -11,12 +11,12 @@ reports of the past again gives the same rungs.
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Mapping
 from typing import Protocol
 
 from automl.ports import Decision, Promotion
+from automl.search.ranking import Ranking
 from automl.types import Metric, Report, TrialId, TrialRecord
 
 __all__ = ["Judge", "SuccessiveHalving", "rung_epochs"]
@@ -24,6 +24,9 @@ __all__ = ["Judge", "SuccessiveHalving", "rung_epochs"]
 _FIRST_RUNG = 3
 _HEDGE = 3
 """Every so many places go by what was reached at the rung, whatever a judge says: judges err too."""
+_MOST_JUDGED = 300
+"""Of thousands that wait at a rung, so many of the best are judged: what a decision costs does not grow with
+the study."""
 
 
 def rung_epochs(max_epochs: int, reduction: int = 3) -> tuple[int, ...]:
@@ -43,10 +46,10 @@ class Judge(Protocol):
     """Says how good trials will be once they are trained to the end."""
 
     def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
-        """A mark for each trial of a rung, larger is better.
+        """A mark for each of some trials of a rung, larger is better.
 
         Args:
-            standing: best quality up to the rung, larger is better.
+            standing: their best quality up to the rung, larger is better.
         """
 
     def trusts(self, epoch: int) -> bool:
@@ -99,7 +102,7 @@ class SuccessiveHalving:
         """
         for epoch, rung in reversed(self._rungs.items()):
             if rung.promotable and rung.places(is_full=is_full) >= 1:
-                best = rung.promotable.best(self._marks(rung))
+                best = rung.best(rung.promotable, self._judge_of(rung))
                 told = f"best of those that wait at epoch {epoch}, where {len(rung.standing)} came"
                 return Promotion(best, told)
         return self._unfinished_leader() if is_full else None
@@ -127,7 +130,8 @@ class SuccessiveHalving:
     def on_paused(self, record: TrialRecord) -> None:
         """A trial can be promoted from now on."""
         if record.id in self._waits_at:
-            self._rungs[self._waits_at[record.id]].promotable.add(record.id)
+            rung = self._rungs[self._waits_at[record.id]]
+            rung.rank(rung.promotable, record.id)
 
     def on_queued(self, record: TrialRecord) -> None:
         """A paused trial goes on to its next rung."""
@@ -148,7 +152,7 @@ class SuccessiveHalving:
         if before := self._rung_of(trial):  # tried again after a failure, it need not have paused there
             before.waiting.discard(trial)
         self._waits_at[trial] = epoch
-        self._rungs[epoch].waiting.add(trial)
+        self._rungs[epoch].rank(self._rungs[epoch].waiting, trial)
 
     def _rung_of(self, trial: TrialId) -> _Rung | None:
         """Where a trial was paused last."""
@@ -169,16 +173,16 @@ class SuccessiveHalving:
         sign = self._metric.direction.sign
         return max(self._leader, trial, key=lambda name: (sign * self._best[name], -self._turn[name]))
 
-    def _marks(self, rung: _Rung) -> Mapping[TrialId, float] | None:
-        """What the judge thinks of the trials of a rung; None where the rung goes by what they reached."""
+    def _judge_of(self, rung: _Rung) -> Judge | None:
+        """Who says which trials of a rung are best; None where that is what they reached there."""
         is_hedge = len(rung.gone_on) % _HEDGE == _HEDGE - 1
-        return None if self._judge is None or is_hedge else self._judge.judge(rung.standing)
+        return None if is_hedge else self._judge
 
     def _goes_on(self, trial: TrialId, epoch: int) -> bool:
         """Whether a trial that just came to a rung is better than all that wait there, and has a place."""
         rung = self._rungs[epoch]
         is_trusted = self._judge is None or self._judge.trusts(epoch)
-        if is_trusted and (rung.places(is_full=False) < 1 or not rung.is_led_by(trial, self._marks(rung))):
+        if is_trusted and (rung.places(is_full=False) < 1 or not rung.is_led_by(trial, self._judge_of(rung))):
             return False
         rung.let_go(trial)
         return True
@@ -200,8 +204,8 @@ class _Rung:
         self._sharing = 0
         self.standing: dict[TrialId, float] = {}
         self.gone_on: set[TrialId] = set()
-        self.waiting = _Waiting(self.standing, self._turn)
-        self.promotable = _Waiting(self.standing, self._turn)
+        self.waiting = Ranking()
+        self.promotable = Ranking()
 
     def enter(self, trial: TrialId, quality: float) -> None:
         """A trial came to the epoch."""
@@ -219,51 +223,26 @@ class _Rung:
         share = self._sharing / self._reduction
         return (math.ceil(share) if is_full else math.floor(share)) - len(self.gone_on)
 
-    def is_led_by(self, newest: TrialId, marks: Mapping[TrialId, float] | None) -> bool:
+    def rank(self, ranking: Ranking, trial: TrialId) -> None:
+        """Take a trial that came to the epoch into one of the rankings."""
+        ranking.put(trial, self.standing[trial], self._turn[trial])
+
+    def best(self, ranking: Ranking, judge: Judge | None) -> TrialId:
+        """The best of those in a ranking, the earlier arrival among equals."""
+        if judge is None:
+            return ranking.first(1)[0]
+        foremost = ranking.first(_MOST_JUDGED)
+        marks = self._marks(judge, foremost)
+        return max(foremost, key=lambda trial: (marks[trial], -self._turn[trial]))
+
+    def is_led_by(self, newest: TrialId, judge: Judge | None) -> bool:
         """Whether the trial that came last is better than all that wait; an equal one that waits is first."""
         if not self.waiting:
             return True
-        known = self.standing if marks is None else marks
-        return known[newest] > known[self.waiting.best(marks)]
+        if judge is None:
+            return self.standing[newest] > self.standing[self.waiting.first(1)[0]]
+        marks = self._marks(judge, [*self.waiting.first(_MOST_JUDGED), newest])
+        return all(marks[newest] > mark for trial, mark in marks.items() if trial != newest)
 
-
-class _Waiting:
-    """Trials of a rung, the best of which is at hand.
-
-    Args:
-        standing: quality of the rung's trials, which never changes.
-        turn: their places in the order of arrival.
-    """
-
-    def __init__(self, standing: Mapping[TrialId, float], turn: Mapping[TrialId, int]) -> None:
-        self._standing, self._turn = standing, turn
-        self._members: set[TrialId] = set()
-        self._heap: list[tuple[float, int, TrialId]] = []
-
-    def __contains__(self, trial: TrialId) -> bool:
-        return trial in self._members
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def add(self, trial: TrialId) -> None:
-        """One more; nothing when it is among them."""
-        if trial not in self._members:
-            self._members.add(trial)
-            heapq.heappush(self._heap, (-self._standing[trial], self._turn[trial], trial))
-
-    def discard(self, trial: TrialId) -> None:
-        """One less; the heap forgets it once it comes up."""
-        self._members.discard(trial)
-
-    def best(self, marks: Mapping[TrialId, float] | None) -> TrialId:
-        """The best of them, the earlier arrival among equals.
-
-        Args:
-            marks: what counts, larger is better; None for their standing.
-        """
-        if marks is not None:
-            return max(self._members, key=lambda trial: (marks[trial], -self._turn[trial]))
-        while self._heap[0][2] not in self._members:
-            heapq.heappop(self._heap)
-        return self._heap[0][2]
+    def _marks(self, judge: Judge, trials: list[TrialId]) -> Mapping[TrialId, float]:
+        return judge.judge({trial: self.standing[trial] for trial in trials})

@@ -1,7 +1,9 @@
 import math
 
 import numpy as np
+import optuna
 import pytest
+from optuna.samplers import TPESampler
 
 from automl.adapters.optuna_search import TreeParzen
 from automl.search.history import History
@@ -82,3 +84,27 @@ def test_running_trials_keep_others_away(running: int) -> None:
     near = sum(abs(exponent + 3) < 0.25 for exponent in rates(history, seeds=20))
     assert near <= 4 if running else near >= 5
     assert math.isfinite(near)
+
+
+def test_shown_trials_say_what_added_ones_would() -> None:
+    history = told(HILL, bad=(10**-2.8,))
+    for number in range(20, 26):
+        history.adopt(TrialRecord(TrialId(str(number)), {"lr": 10.0 ** (-number / 6), "kind": "sgd"}))
+    history.observe(TrialId("21"), Report(1, 1, 50.0))  # runs and was measured: shown as both
+    shown = TreeParzen(SPACE, drawn_share=0.0)._study(history, seed=7)
+    sampler = TPESampler(seed=7, n_startup_trials=0, multivariate=True, constant_liar=True)
+    added = optuna.create_study(direction="maximize", sampler=sampler)
+    added.add_trials(shown.get_trials())
+    assert len(added.trials) == len(HILL) + 1 + 1 + 6
+    for _ in range(3):
+        one, other = (
+            (trial.suggest_float("lr", 1e-6, 1e-1, log=True), trial.suggest_categorical("kind", (0, 1)))
+            for trial in (shown.ask(), added.ask())
+        )
+        assert one == other
+
+
+def test_a_trial_is_translated_once() -> None:
+    estimator, history = TreeParzen(SPACE, drawn_share=0.0), told(HILL)
+    first, second = (estimator._study(history, seed=seed).get_trials(deepcopy=False) for seed in (1, 2))
+    assert [id(trial) for trial in first] == [id(trial) for trial in second]

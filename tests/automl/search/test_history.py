@@ -68,3 +68,31 @@ def test_trials_are_compared_at_the_highest_epoch_that_enough_have_come_to() -> 
     assert [(seen.trial, quality) for seen, quality in history.at_one_epoch(2)] == [("1", 6.0), ("0", 2.0)]
     assert [seen.trial for seen, _ in history.at_one_epoch(3)] == ["1", "2", "0"]
     assert [seen.trial for seen, _ in history.at_one_epoch(9)] == ["1", "2", "0"]
+
+
+def test_of_each_last_epoch_the_foremost_are_the_best_in_the_order_of_their_beginning() -> None:
+    paused = [record(str(name), float(name % 3), state=TrialState.PAUSED) for name in range(4)]
+    done = record("9", 1.0, 4.0, state=TrialState.SUCCEEDED)
+    history = told(*paused, done)
+    assert [seen.trial for seen in history.foremost(2)] == ["1", "2", "9"]
+    assert history.foremost(4) == history.measured()
+
+
+def test_counts_and_lists_follow_a_trial_through_its_life() -> None:
+    history = told(record("1", 2.0, state=TrialState.PAUSED))
+    history.adopt(TrialRecord(TrialId("0"), {"x": 0}))
+    history.observe(TrialId("0"), Report(1, 9, 7.0))
+    assert [(seen.trial, value) for seen, value in history.at_one_epoch(2)] == [("0", 7.0), ("1", 2.0)]
+    assert history.measured_count == 2
+    history.tell(record("0", 7.0, state=TrialState.FAILED, cause=Cause.DIVERGED))
+    assert (history.measured_count, history.pending()) == (1, [])
+    assert [seen.trial for seen, _ in history.at_one_epoch(2)] == ["1"]
+    history.tell(record("1", 2.0, state=TrialState.FAILED, cause=Cause.INFRASTRUCTURE))
+    assert (history.measured_count, history.find(TrialId("1")), history.at_one_epoch(1)) == (0, None, [])
+
+
+def test_one_that_was_forgotten_and_comes_again_comes_last() -> None:
+    history = told(record("0", 1.0, state=TrialState.FAILED, cause=Cause.INFRASTRUCTURE))
+    for name in ("1", "0", "2"):
+        history.adopt(TrialRecord(TrialId(name), {"x": int(name)}))
+    assert [seen.trial for seen in history.pending()] == ["1", "0", "2"] == [seen.trial for seen in history]

@@ -162,3 +162,19 @@ def test_the_best_of_all_goes_on_once_no_trial_will_come_whatever_a_judge_says()
 
 def test_nobody_is_paused_at_a_rung_that_says_nothing() -> None:
     assert report_all(rungs(judge=Backwards(trusted=False)), "a50 b30 c20") == "abc"
+
+
+def test_of_thousands_that_wait_no_more_than_the_best_are_judged() -> None:
+    asked: list[int] = []
+
+    @dataclass(frozen=True)
+    class Counting(Backwards):
+        def judge(self, standing: Mapping[TrialId, float]) -> Mapping[TrialId, float]:
+            asked.append(len(standing))
+            return super().judge(standing)
+
+    pacer = rungs(judge=Counting())
+    for number in range(1000):
+        report(pacer, str(number), 10.0 + number / 100)
+    assert promoted(pacer) == "700"  # the one of the best 300 that this judge likes most
+    assert max(asked) <= 301
