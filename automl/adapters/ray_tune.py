@@ -3,7 +3,9 @@
 How the ports meet Tune: a Tune *searcher* asks the driver for trials and tells it of their end, a Tune
 *scheduler* hands it every epoch, and a class *trainable* holds the trial's job in Ray's worker. A stop always
 travels as a file in the trial's folder, so that the driver hears of a trial's end only after its processes
-are gone, whoever asked for the stop. Workers are reused, since a new one costs Ray a second.
+are gone, whoever asked for the stop. Workers are reused, since a new one costs two seconds of a core; so a
+worker that becomes free takes a new trial, or one that waits for resources, and never the place of one that
+starts, which Tune would drop.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +47,8 @@ from automl.types import Cause, Resources
 __all__ = ["RayScheduler"]
 
 _OBJECT_STORE_BYTES = 100 * 2**20
+_NO_IDLE_WORKERS = {"prestart_worker_first_driver": False}
+"""Ray starts a worker a core ahead, without the environment that Tune gives to its own: none is ever used."""
 _VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
 _JOIN_HINT = (
     "check --ray-address, or leave it out to start Ray on this machine; a cluster that asks for a token "
@@ -71,7 +75,7 @@ class RayScheduler:
             KeyboardInterrupt: SIGINT or SIGTERM came; all trials were stopped before.
             EnvironmentUnusableError: Ray cannot be started or joined, or no trial can ever fit on its nodes.
         """
-        feed = _Feed(driver, self._resources.max_concurrent)
+        feed = _Feed(driver, self._resources)
         with _cluster(self._resources), deferred_interrupts() as interrupted:
             _check_fit(self._resources)
             try:
@@ -84,10 +88,7 @@ class RayScheduler:
             raise KeyboardInterrupt
 
     def _tune(self, feed: _Feed, make_job: JobFactory, interrupted: threading.Event) -> None:
-        # Tune starts a searcher's workers one after another unless told. On a cluster, which may be smaller
-        # than planned, that is right: what waits for resources was proposed too early.
-        at_once = "auto" if self._resources.ray_address else str(self._resources.max_concurrent)
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = at_once
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self._resources.max_concurrent)  # the feed has its own
         with scratch_folder("automl-tune-") as storage:
             tune.run(
                 tune.with_parameters(_Worker, make_job=make_job, resources=self._resources),
@@ -161,20 +162,33 @@ class _Worker(Trainable):  # type: ignore[misc]  # ray is untyped
 class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
     """Asks the driver for trials while there is room, and tells it of their end.
 
+    On this machine all trials are asked for at once. A cluster may be smaller than planned, and what waits
+    for resources was proposed too early; so one trial at a time waits there, which makes a cluster grow that
+    can.
+
     Attributes:
         error: what the driver itself raised; Ray would pass on no more than its text.
+        count_waiting: says how many trials wait for resources; the relay knows, from Tune's first step on.
     """
 
-    def __init__(self, driver: StudyDriver, max_concurrent: int) -> None:
+    def __init__(self, driver: StudyDriver, resources: Resources) -> None:
         super().__init__(metric=None, mode=None)
         self.driver = driver
         self.live: dict[str, Launch] = {}
         self.error: Exception | None = None
-        self._max_concurrent = max_concurrent
+        self.count_waiting: Callable[[], int] = lambda: 0
+        self._max_concurrent = resources.max_concurrent
+        self._most_waiting = 1 if resources.ray_address else resources.max_concurrent
+        self._asked_in_step = 0
         self._is_halted = False
 
+    def begin_step(self) -> None:
+        """Tune has requested resources for all that was asked for before."""
+        self._asked_in_step = 0
+
     def suggest(self, trial_id: str) -> Any:
-        if len(self.live) >= self._max_concurrent:
+        waiting = self._asked_in_step + self.count_waiting()
+        if len(self.live) >= self._max_concurrent or waiting >= self._most_waiting:
             return None
         with self.remembering():
             prepared = None if self._is_halted else self.driver.next_trial()
@@ -183,6 +197,7 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
         if prepared is None:
             return Searcher.FINISHED
         self.live[trial_id] = prepared
+        self._asked_in_step += 1
         return {_LAUNCH: replace(prepared, folder=prepared.folder.resolve())}
 
     def on_trial_complete(
@@ -221,11 +236,27 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
 
 
 class _EpochRelay(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
-    """Hands every epoch to the driver; what it stops is asked to leave by the stop file."""
+    """Hands every epoch to the driver; what it stops is asked to leave by the stop file.
+
+    Also says who takes a worker that became free. Tune's own first-in-first-out gives it to the oldest trial
+    that does not run yet and drops the worker that starts for that one: where trials are shorter than the
+    start of a worker, or cores few, the study never came to as many workers as there was room for.
+    """
 
     def __init__(self, feed: _Feed) -> None:
         super().__init__()
         self._feed = feed
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The first trial that waits for resources, to be moved to a free worker if there is one.
+
+        Those whose worker starts keep it; new ones take a free worker without being chosen.
+        """
+        manager = tune_controller._actor_manager
+        self._feed.count_waiting = lambda: manager.num_pending_actors
+        waiting = set(manager.pending_actors)
+        places = tune_controller._trial_to_actor.items() if waiting else ()
+        return next((trial for trial, actor in places if actor in waiting), None)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> Any:  # noqa: ARG002
         launch = self._feed.live[trial.trial_id]
@@ -248,6 +279,7 @@ class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
             self._feed.driver.on_start(launch.trial)
 
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:  # noqa: ARG002
+        self._feed.begin_step()
         with self._feed.remembering():
             _check_life()
         if self._interrupted.is_set():
@@ -357,6 +389,7 @@ def _start(resources: Resources, home: Path | None) -> None:
         object_store_memory=_OBJECT_STORE_BYTES,
         include_dashboard=False,
         _temp_dir=str(home),
+        _system_config=_NO_IDLE_WORKERS,
         **quiet,
     )
 
