@@ -15,7 +15,8 @@ from pathlib import Path
 
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))  # of this run's own cluster
 
-from tests.faults.rounds import Outcome, plan_rounds, run_round
+from tests.faults.lanes import run_in_lanes
+from tests.faults.rounds import Outcome, plan_rounds
 from tests.faults.setting import set_stage
 
 
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--one-at-a-time", action="store_true", help="no Ray")
     parser.add_argument("--only", help="one fault")
+    parser.add_argument("--lanes", type=int, default=3, help="rounds at once")
     parser.add_argument("--minutes", type=float, default=30.0, help="begin no round after so long")
     asked = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that was begun is cleared away
@@ -36,13 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     has_ray = any(wanted.is_parallel for wanted in rounds)
     with (
         tempfile.TemporaryDirectory(prefix="automl-faults-") as folder,
-        set_stage(Path(folder), has_ray=has_ray) as stage,
+        set_stage(Path(folder), has_ray=has_ray, lanes=asked.lanes) as stage,
     ):
-        for wanted in rounds:
-            if time.monotonic() - started > 60 * asked.minutes:
-                break
-            outcomes.append(run_round(stage, wanted))
-            _tell(outcomes[-1])
+        for outcome in run_in_lanes(stage, rounds, asked.lanes, until=started + 60 * asked.minutes):
+            outcomes.append(outcome)
+            _tell(outcome)
     _print_table(outcomes)
     sys.stdout.write(f"\n{len(outcomes)} rounds in {(time.monotonic() - started) / 60:.1f} min\n")
     return int(any(outcome.problem for outcome in outcomes))

@@ -6,7 +6,7 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from automl.study.treatments import TREATMENTS
 from automl.types import Cause, TrialState
 from tests.faults.injection import FAULTS, Strike, nothing, step_clock
 from tests.faults.server import TrackingServer, run_server
-from tests.faults.study import EPOCHS, TRIALS, Controller, FaultyStudy
+from tests.faults.study import EPOCHS, SIDE_BY_SIDE, TRIALS, Controller, FaultyStudy
 
 __all__ = ["Outcome", "Round", "Stage", "check_end", "plan_rounds", "run_round"]
 
@@ -30,9 +30,9 @@ _ONE_AT_A_TIME = {
     "tracking server restarted": 2, "clock stepped": 6,
 }  # fmt: skip
 _SIDE_BY_SIDE = {
-    "controller killed": 22, "power cut": 14, "trainer killed": 10, "rank killed": 8, "guard killed": 8,
-    "interrupted": 8, "files torn": 8, "disk full": 6, "clock stepped": 4, "ray worker killed": 10,
-    "raylet killed": 2,
+    "controller killed": 20, "power cut": 14, "trainer killed": 10, "rank killed": 8, "guard killed": 8,
+    "interrupted": 8, "files torn": 8, "disk full": 6, "tracking server hangs": 1,
+    "tracking server restarted": 1, "clock stepped": 4, "ray worker killed": 10, "raylet killed": 2,
 }  # fmt: skip
 _SPARES_CONTROLLER = {
     "trainer killed", "rank killed", "guard killed", "ray worker killed", "tracking server restarted",
@@ -86,18 +86,24 @@ class Stage:
 
 
 def plan_rounds(count: int, *, seed: int = 0, is_parallel: bool | None = None) -> list[Round]:
-    """As many rounds, half of them with trials side by side, faults as often as their weights say."""
-    rounds = []
-    for number in range(count):
-        chance = random.Random(1_000_003 * seed + number)  # noqa: S311 - a seed repeats a round
-        parallel = number % 2 == 1 if is_parallel is None else is_parallel
-        weights = _SIDE_BY_SIDE if parallel else _ONE_AT_A_TIME
-        fault = chance.choices(list(weights), list(weights.values()))[0]
-        most = (
-            TREATMENTS[Cause.INFRASTRUCTURE].retries if fault in _SPARES_CONTROLLER else 3
-        )  # all may hit one and the same trial
-        rounds.append(Round(number, fault, parallel, min(most, chance.choice((1, 1, 2, 3)))))
+    """As many rounds, half of them with trials side by side; of a hundred of a kind, as many as listed."""
+    chance, rounds = random.Random(seed), []  # noqa: S311 - a seed repeats a plan
+    lists = {kind: _endless(_SIDE_BY_SIDE if kind else _ONE_AT_A_TIME, chance) for kind in (False, True)}
+    for place in range(count):
+        parallel = place % 2 == 1 if is_parallel is None else is_parallel
+        fault = next(lists[parallel])
+        # all strikes may hit one and the same trial
+        most = TREATMENTS[Cause.INFRASTRUCTURE].retries if fault in _SPARES_CONTROLLER else 3
+        strikes = min(most, chance.choice((1, 1, 2, 3)))
+        rounds.append(Round(1000 * seed + place, fault, parallel, strikes))
     return rounds
+
+
+def _endless(weights: Mapping[str, int], chance: random.Random) -> Iterator[str]:
+    """Faults in a random order, each as often as it weighs before any comes again."""
+    faults = [fault for fault, weight in weights.items() for _ in range(weight)]
+    while True:
+        yield from chance.sample(faults, len(faults))
 
 
 def run_round(stage: Stage, wanted: Round) -> Outcome:
@@ -129,7 +135,7 @@ def _prepare(stage: Stage, wanted: Round, root: Path) -> FaultyStudy:
     study = FaultyStudy(root, skill, wanted.number % _SEEDS, epoch_s=0.03)
     shutil.copyfile(stage.store, study.store_file())
     if wanted.is_parallel:
-        study.side_by_side = 2
+        study.side_by_side = SIDE_BY_SIDE
         study.ray_address = None if wanted.fault == "raylet killed" else stage.ray_address
     if wanted.fault == "clock stepped":
         study.prelude = step_clock(wanted.number)

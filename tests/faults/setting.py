@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 
@@ -18,33 +19,38 @@ from tests.fakes.fake_skill import write_fake_skill
 from tests.faults import ranks
 from tests.faults.fate import share_fate
 from tests.faults.rounds import Stage
-from tests.faults.study import Controller, FaultyStudy
+from tests.faults.study import SIDE_BY_SIDE, Controller, FaultyStudy
 
 __all__ = ["set_stage"]
 
 
 @contextmanager
-def set_stage(root: Path, *, has_ray: bool, seeds: int = 3) -> Iterator[Stage]:
+def set_stage(root: Path, *, has_ray: bool, seeds: int = 3, lanes: int = 1) -> Iterator[Stage]:
     """Prepare rounds, and clear away what they shared.
 
     Args:
         root: folder for everything.
         has_ray: whether a cluster is wanted.
         seeds: so many studies are run undisturbed, to be compared with.
+        lanes: so many rounds will be played at once.
     """
     skill, ranked = write_fake_skill(root / "skill"), _write_ranked_skill(root / "ranked")
     store = root / "empty.db"
-    assert Controller(lambda: _migrate(store), root / "migrate.log").wait(300) == 0
-    expected = {}
-    for seed in range(seeds):
-        place = root / f"undisturbed-{seed}"
-        (place / "results").mkdir(parents=True)
-        study = FaultyStudy(place, skill, seed)
+    with _cluster(lanes * SIDE_BY_SIDE) if has_ray else _no_cluster() as read_address:
+        assert Controller(lambda: _migrate(store), root / "migrate.log").wait(300) == 0
+        expected = _run_undisturbed(root, skill, store, seeds)
+        yield Stage(root, skill, ranked, store, expected, read_address())
+
+
+def _run_undisturbed(root: Path, skill: Path, store: Path, seeds: int) -> dict[int, list[tuple[Any, ...]]]:
+    """The final table for each seed."""
+    studies = {seed: FaultyStudy(root / f"undisturbed-{seed}", skill, seed) for seed in range(seeds)}
+    for study in studies.values():
+        study.store_file().parent.mkdir(parents=True)
         shutil.copyfile(store, study.store_file())
-        assert study.begin().wait(300) == 0, study.log.read_text()
-        expected[seed] = study.table()
-    with _cluster() if has_ray else _no_cluster() as address:
-        yield Stage(root, skill, ranked, store, expected, address)
+    for study, controller in [(study, study.begin()) for study in studies.values()]:
+        assert controller.wait(300) == 0, study.log.read_text()
+    return {seed: study.table() for seed, study in studies.items()}
 
 
 def _write_ranked_skill(root: Path) -> Path:
@@ -60,20 +66,20 @@ def _migrate(store: Path) -> int:
 
 
 @contextmanager
-def _no_cluster() -> Iterator[None]:
-    yield None
+def _no_cluster() -> Iterator[Callable[[], None]]:
+    yield lambda: None
 
 
 @contextmanager
-def _cluster() -> Iterator[str]:
-    """A Ray cluster on loopback that outlives its controllers, as clusters do."""
+def _cluster(cpus: int) -> Iterator[Callable[[], str]]:
+    """A Ray cluster on loopback that outlives its controllers, as clusters do; who needs it waits for it."""
     home = Path(f"/tmp/automl-faults-ray-{os.getpid()}")  # noqa: S108 - sockets need short names
     code = (
         "import shutil, signal, sys, threading\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
         "from automl.adapters.ray_tune import _stay_on_loopback, ray\n"
         "_stay_on_loopback()\n"
-        f"ray.init(address='local', num_cpus=2, include_dashboard=False, _temp_dir={str(home)!r},\n"
+        f"ray.init(address='local', num_cpus={cpus}, include_dashboard=False, _temp_dir={str(home)!r},\n"
         "         object_store_memory=100 * 2**20, log_to_driver=False)\n"
         "print(ray.get_runtime_context().gcs_address, flush=True)\n"
         "try:\n"
@@ -89,11 +95,15 @@ def _cluster() -> Iterator[str]:
         start_new_session=True,
         preexec_fn=partial(share_fate, signal.SIGTERM),
     )
-    try:
+
+    def read_address() -> str:
         assert process.stdout is not None
         address = process.stdout.readline().decode().strip()
         assert address, "no cluster"
-        yield address
+        return address
+
+    try:
+        yield read_address
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):

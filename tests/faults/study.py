@@ -38,7 +38,7 @@ from tests.faults.fate import ROUND_VARIABLE, find_marked, share_fate
 __all__ = ["Controller", "FaultyStudy"]
 
 METRIC = Metric("AP11", Direction.MAXIMIZE)
-TRIALS, EPOCHS = 5, 4
+TRIALS, EPOCHS, SIDE_BY_SIDE = 5, 4, 2
 _FLUSH_S = 2.0
 
 

@@ -1,5 +1,6 @@
 """A sample of `make faults`: one trial at a time, each fault once."""
 
+import math
 import shutil
 import socket
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.injection import FAULTS
+from tests.faults.lanes import run_in_lanes
 from tests.faults.rounds import Round, Stage, check_end, plan_rounds, run_round
 from tests.faults.setting import set_stage
 from tests.faults.study import FaultyStudy
@@ -40,6 +43,25 @@ def test_rounds_are_the_same_for_the_same_seed() -> None:
     rounds = plan_rounds(200, seed=7)
     assert rounds == plan_rounds(200, seed=7) != plan_rounds(200, seed=8)
     assert sum(wanted.is_parallel for wanted in rounds) == 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_fault_strikes_in_two_hundred_rounds(seed: int) -> None:
+    rounds = plan_rounds(200, seed=seed)
+    one_at_a_time = {wanted.fault for wanted in rounds if not wanted.is_parallel}
+    assert {wanted.fault for wanted in rounds if wanted.is_parallel} == set(FAULTS)
+    assert set(FAULTS) - one_at_a_time == {"ray worker killed", "raylet killed"}
+
+
+def test_rounds_side_by_side_are_each_played_once(stage: Stage) -> None:
+    rounds = [Round(500 + place, "power cut", is_parallel=False, strikes=1) for place in range(3)]
+    outcomes = list(run_in_lanes(stage, rounds, 2, until=math.inf))
+    assert sorted((outcome.round.number, outcome.problem) for outcome in outcomes) == [
+        (500, ""),
+        (501, ""),
+        (502, ""),
+    ]
+    assert list(run_in_lanes(stage, rounds, 2, until=0.0)) == []
 
 
 def test_table_that_differs_is_a_problem(stage: Stage) -> None:
