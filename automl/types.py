@@ -191,7 +191,7 @@ class Cause(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Report:
     """One epoch of one trial as the trainer announced it.
 
@@ -216,7 +216,7 @@ class Role(StrEnum):
     """Repeats a finalist on a fresh seed; never the incumbent, counted by the verdict."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Another trial's checkpoint, from which a trial begins.
 
@@ -229,7 +229,7 @@ class Origin:
     epoch: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """All that is known of one trial.
 

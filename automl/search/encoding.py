@@ -16,8 +16,8 @@ __all__ = ["Array", "Encoding", "Key", "Whole", "key_of"]
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
-Key = tuple[tuple[str, ParamValue], ...]
-"""A configuration as something that can be compared and kept in a set."""
+Key = tuple[ParamValue, ...]
+"""A configuration as something to compare and to keep in a set: its names in order, then their values."""
 
 _DIGITS = 6
 """Significant digits of a continuous value: what is read, compared and repeated by hand stays short."""
@@ -141,7 +141,8 @@ class Encoding:
 
 def key_of(params: Params) -> Key:
     """What two equal configurations have in common, whatever the order of their names."""
-    return tuple(sorted(params.items(), key=lambda item: item[0]))
+    names = sorted(params)
+    return (*names, *(params[name] for name in names))
 
 
 def _feature_count(parameter: Parameter) -> int:

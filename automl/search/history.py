@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from functools import cached_property
 
 from automl.search.encoding import Key, key_of
 from automl.search.ranking import Ranking
@@ -27,7 +26,7 @@ class Standing(Enum):
     """The configuration cannot be trained."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One trial as a model sees it.
 
@@ -44,12 +43,12 @@ class Seen:
     standing: Standing
     curve: dict[int, float]
 
-    @cached_property
+    @property
     def epoch(self) -> int:
         """The last epoch that was measured, 0 before the first."""
         return next(reversed(self.curve), 0)
 
-    @cached_property
+    @property
     def best(self) -> float:
         """The best quality of all epochs, 0 before the first."""
         return next(reversed(self.curve.values()), 0.0)

@@ -6,8 +6,9 @@ import fcntl
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
@@ -36,7 +37,7 @@ __all__ = [
 _FIRST_DIGEST = "0" * 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StudyStarted:
     """A controller took the study in hand; host, pid and start (ticks since boot) tell whether it lives."""
 
@@ -45,7 +46,7 @@ class StudyStarted:
     host: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialSuggested:
     """A trial exists and waits for resources; the fields are those of `automl.types.TrialRecord`."""
 
@@ -58,14 +59,14 @@ class TrialSuggested:
     source: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialStarted:
     """A trial got its resources."""
 
     trial: TrialId
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EpochReported:
     """A trial finished an epoch."""
 
@@ -73,7 +74,7 @@ class EpochReported:
     report: Report
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialPaused:
     """A trial gave its resources back and can go on from its newest checkpoint."""
 
@@ -81,7 +82,7 @@ class TrialPaused:
     cause: Cause = Cause.USER
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialQueued:
     """A trial that had begun waits for resources again: promoted, tried again, or found without its process.
 
@@ -99,7 +100,7 @@ class TrialQueued:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialEnded:
     """A trial reached a final state and its processes are gone."""
 
@@ -109,7 +110,7 @@ class TrialEnded:
     evidence: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StudyEnded:
     """The controller is done; ``phase`` is the last one of `automl.study.state.Phase`."""
 
@@ -322,9 +323,15 @@ def _typed(data: dict[str, Any]) -> dict[str, Any]:
             typed[name] = _PARTS[name](**value)
     if "report" in typed:
         _check_report(typed["report"])
+        typed["report"] = replace(typed["report"], kpi=_shared(typed["report"].kpi))
     if "params" in typed:
-        typed["params"] = {name: _tuples(value) for name, value in typed["params"].items()}
+        typed["params"] = _shared({name: _tuples(value) for name, value in typed["params"].items()})
     return typed
+
+
+def _shared(named: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with names that all events share: each line brings its own copy, of all trials alike."""
+    return {sys.intern(name): value for name, value in named.items()}
 
 
 def _check_report(report: Any) -> None:

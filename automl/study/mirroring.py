@@ -20,7 +20,7 @@ from automl.types import Metric, Report, TrialId, TrialRecord
 __all__ = ["Cursor", "News", "NewsFeed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class News:
     """One event, and what the study was after it.
 

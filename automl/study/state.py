@@ -75,7 +75,8 @@ class StudyState:
     trials_begun: int = 0
     verdict: Mapping[str, Any] | None = None
     _incumbent: TrialId | None = None
-    _same: dict[frozenset[Any], list[TrialId]] = field(default_factory=dict)
+    _same: dict[int, tuple[TrialId, ...]] = field(default_factory=dict)
+    """Trials by a number made of their parameters; others may have the same."""
 
     def apply(self, event: Event, at: float) -> None:
         """Take in the next event.
@@ -117,7 +118,9 @@ class StudyState:
 
     def list_same(self, params: Params) -> list[TrialRecord]:
         """Trials of the search with these parameters that began at the first epoch, in order."""
-        return [self.records[trial] for trial in self._same.get(_key(params), ())]
+        wanted = _key(params)
+        alike = [self.records[trial] for trial in self._same.get(hash(wanted), ())]
+        return [record for record in alike if _key(record.params) == wanted]
 
     def _suggest(self, event: TrialSuggested) -> None:
         self.records[event.trial] = TrialRecord(
@@ -131,7 +134,8 @@ class StudyState:
         )
         if event.role is Role.SEARCH and event.origin is None:
             self.trials_begun += 1
-            self._same.setdefault(_key(event.params), []).append(event.trial)
+            number = hash(_key(event.params))
+            self._same[number] = (*self._same.get(number, ()), event.trial)
 
     def _change_hands(self, event: StudyStarted, at: float) -> None:
         """A new controller: what ran under the last one held its resources until that was last heard of."""

@@ -1,7 +1,10 @@
+import tracemalloc
 from itertools import pairwise
+from pathlib import Path
 
 from automl.study.events import (
     EpochReported,
+    EventLog,
     StudyEnded,
     StudyStarted,
     TrialEnded,
@@ -10,7 +13,7 @@ from automl.study.events import (
     TrialStarted,
     TrialSuggested,
 )
-from automl.study.state import Phase, StudyState
+from automl.study.state import Phase, StudyState, read_state
 from automl.types import ALLOWED_MOVES, Cause, Metric, Origin, Report, Role, TrialId, TrialState
 
 
@@ -124,3 +127,29 @@ def test_last_of_equal_epochs_stands_for_the_trial(metric: Metric) -> None:
     reports = [Report(epoch, 4, value) for epoch, value in enumerate((0.0, 5.0, 5.0, None), 1)]
     assert metric.best(reports) == reports[2]
     assert metric.best([Report(1, 1, None)]) is None
+
+
+def test_parameters_that_share_a_number_are_not_the_same(metric: Metric) -> None:
+    state = StudyState(metric)
+    for name, value in (("0", -1), ("1", -2), ("2", -1)):  # the number of -1 and -2 is one and the same
+        state.apply(TrialSuggested(TrialId(name), {"x": value}), 1.0)
+    assert [[r.id for r in state.list_same({"x": value})] for value in (-1, -2, -3)] == [
+        ["0", "2"],
+        ["1"],
+        [],
+    ]
+
+
+def test_a_trial_is_remembered_in_little_more_than_a_kilobyte(metric: Metric, tmp_path: Path) -> None:
+    names = [f"train.parameter_{number}" for number in range(4)]
+    with EventLog(tmp_path / "events.jsonl") as log:
+        for number in range(100):
+            log.append(TrialSuggested(TrialId(str(number)), dict.fromkeys(names, number / 7)))
+            log.append(TrialStarted(TrialId(str(number))))
+            log.append(EpochReported(TrialId(str(number)), Report(1, 1, 1.0, {"AP11": number / 7})))
+            log.append(TrialEnded(TrialId(str(number)), TrialState.SUCCEEDED))
+    tracemalloc.start()
+    state = read_state(tmp_path / "events.jsonl", metric)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert taken / len(state.records) < 1200
