@@ -79,3 +79,7 @@ def test_on_a_cluster_no_trial_is_asked_for_while_another_waits_for_resources() 
     assert joined.suggest("b") is None
     relay.choose_trial_to_run(controller({"a": "starts"}, []))
     assert joined.suggest("b") is not None
+
+
+def test_ray_has_longer_to_start_than_it_gives_itself_on_a_busy_machine() -> None:
+    assert float(os.environ["RAY_raylet_start_wait_time_s"]) > 60
