@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from automl.errors import UsageError
+from automl.places import is_uri
 
 __all__ = ["RunRequest", "parse_duration", "parse_size"]
 
@@ -104,7 +105,7 @@ class RunRequest:
             skill_dir=self.skill_dir and self.skill_dir.resolve(),
             spec=self.spec and self.spec.resolve(),
             results_dir=self.results_dir.resolve(),
-            data=self.data if self.data is None or "://" in self.data else _absolute(self.data),
+            data=self.data if self.data is None or is_uri(self.data) else _absolute(self.data),
             space=_absolute(self.space) if self.space and Path(self.space).is_file() else self.space,
             overrides=tuple(pair for pair in self.overrides if not pair.startswith(secret)),
         )

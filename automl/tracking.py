@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from automl.errors import EnvironmentUnusableError, UsageError
+from automl.places import is_uri
 
 __all__ = [
     "NETWORK_FILE_SYSTEMS",
@@ -74,7 +75,7 @@ def check_store(uri: str) -> None:
             where="--tracking-uri",
             hint=f"give a URI that begins with {', '.join(_SCHEMES)}, or leave it out for a SQLite file",
         )
-    if "://" in uri and urlsplit(uri).password:
+    if is_uri(uri) and urlsplit(uri).password:
         raise UsageError(
             f"the {scheme} address holds a password, which would be written into the study",
             where="--tracking-uri",

@@ -15,16 +15,11 @@ from fsspec.core import url_to_fs
 
 from automl.errors import EnvironmentUnusableError
 
-__all__ = ["RemoteFile", "RemoteFolder", "is_uri"]
+__all__ = ["RemoteFile", "RemoteFolder"]
 
 _TALKATIVE = ("aiobotocore", "botocore", "fsspec", "s3fs")
 _VERSION_KEYS = ("ETag", "etag", "md5Hash", "mtime")
 _TIME_KEYS = ("LastModified", "last_modified", "updated", "mtime")
-
-
-def is_uri(place: str) -> bool:
-    """Whether a place is no path of this machine."""
-    return "://" in place
 
 
 @dataclass(frozen=True)
@@ -94,8 +89,17 @@ class RemoteFolder:
         with self._telling(f"{name} cannot be fetched"):
             self._system.get_file(f"{self._root}/{name}", str(path))
 
-    def upload(self, path: Path, name: str) -> None:
-        """Copy one file of this machine there, over one of that name.
+    def read(self, name: str) -> bytes:
+        """One file's content.
+
+        Raises:
+            EnvironmentUnusableError: it cannot be read.
+        """
+        with self._telling(f"{name} cannot be fetched"):
+            return bytes(self._system.cat_file(f"{self._root}/{name}"))
+
+    def upload(self, path: Path, name: str) -> str:
+        """Copy one file of this machine there, over one of that name; its version there.
 
         Raises:
             EnvironmentUnusableError: the store does not answer, or refuses.
@@ -105,6 +109,7 @@ class RemoteFolder:
             if "file" in self._system.protocol:
                 self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._system.put_file(str(path), target)
+            return self._as_file(target, self._system.info(target)).version
 
     def remove(self, name: str) -> None:
         """Delete one file; one that is not there is as good as deleted.

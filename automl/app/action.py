@@ -12,6 +12,7 @@ from automl.app.elsewhere import uploaders
 from automl.app.outcome import Outcome, error_of
 from automl.app.recipe import put_values
 from automl.app.sheet import make_sheet, make_tracker
+from automl.places import is_uri
 from automl.planning import Plan
 from automl.ports import Launch, Tracker, TrialFailedError
 from automl.study.events import (
@@ -61,7 +62,7 @@ def run_action(plan: Plan, recipe: TrainerRecipe, watchers: Sequence[Tracker]) -
 
 
 def _source(data: str | None) -> str | None:
-    return data if data is None or "://" in data else str(Path(data).expanduser().resolve())
+    return data if data is None or is_uri(data) else str(Path(data).expanduser().resolve())
 
 
 class _Course:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from automl.places import is_uri
 from automl.ports import JobFactory, Tracker
 from automl.study.store import StudyFolder
 
@@ -12,7 +13,7 @@ __all__ = ["fetch_first", "uploaders"]
 
 def fetch_first(factory: JobFactory, data: str | None) -> JobFactory:
     """Trials on other nodes have to fetch what planning fetched onto this one."""
-    if data is None or "://" not in data:
+    if data is None or not is_uri(data):
         return factory
     from automl.storage import StagingFactory, stage  # noqa: PLC0415 - local data need no object store
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from automl.cli.studies import AsJson
+from automl.places import is_uri
 
 if TYPE_CHECKING:
     from automl.skills import Skill
@@ -60,7 +61,7 @@ def command(
     if as_json:
         print(json.dumps({"path": str(out)}))
         return 0
-    if data and "://" not in data and not Path(data).is_dir():
+    if data and not is_uri(data) and not Path(data).is_dir():
         print(f"there is no folder {data} yet")
     print(f"wrote {out}; next:\n  automl doctor --config {out}\n  automl plan --config {out}")
     return 0

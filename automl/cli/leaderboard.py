@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from automl.places import is_uri
 from automl.report.wording import duration, shorten, value_text
 from automl.study.store import StudyFolder
 from automl.types import Role
@@ -34,14 +36,15 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         print(_standing(summary))
     if pareto := summary.get("pareto"):
         _print_front(pareto)
-    print(f"\nresults    {summary['results_dir']}")
+    folder = StudyFolder(Path(summary["results_dir"]))
+    print()
+    _print_place(folder)
     if best := summary["best"]:
         print(f"best       {best['spec']}\n           {best['checkpoint'] or 'no checkpoint here'}")
-    if (page := Path(summary["results_dir"]) / "report.html").is_file():
+    if (page := folder.root / "report.html").is_file():
         print(f"report     {page}")
     if summary["mlflow"]:
-        results_dir = summary["results_dir"].rpartition("/")[0]
-        print(f"runs       automl ui --results-dir {results_dir}")
+        print(f"runs       automl ui --results-dir {shlex.quote(folder.results_dir)}")
 
 
 def print_job(document: Mapping[str, Any]) -> None:
@@ -49,7 +52,7 @@ def print_job(document: Mapping[str, Any]) -> None:
     print(f"{document['action']} {document['state']}: {document['message'] or document['job_id']}")
     if document["kpi"]:
         print_table(("measure", "value"), [[name, _number(value)] for name, value in document["kpi"].items()])
-    print(f"results    {document['results_dir']}")
+    _print_place(StudyFolder(Path(document["results_dir"])))
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -61,6 +64,13 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console.print(table)
 
 
+def _print_place(folder: StudyFolder) -> None:
+    """Where a study or job lies; for one at a URI, its copy on this machine as well."""
+    print(f"results    {folder.results_dir.rstrip('/')}/{folder.id}")
+    if is_uri(folder.results_dir):
+        print(f"           here in {folder.root}")
+
+
 def _number(value: float) -> str:
     """A count as it is, a measurement with two digits."""
     return str(value) if isinstance(value, int) else f"{value:.2f}"
@@ -68,14 +78,14 @@ def _number(value: float) -> str:
 
 def _standing(summary: Mapping[str, Any]) -> str:
     """Where a study without a verdict stands, and what to do about it."""
-    state = str(summary["state"])
+    state, folder = str(summary["state"]), StudyFolder(Path(summary["results_dir"]))
     if state == "failed":
         return (
-            "No trial produced a score; `automl why TRIAL` says of each what ended it and what to do, "
-            "`automl status --json` all last words."
+            f"No trial produced a score; `{folder.command('why TRIAL')}` says of each what ended it and what "
+            f"to do, `{folder.command('status')} --json` all last words."
         )
     if state == "interrupted":
-        return f"interrupted; go on with\n  {StudyFolder(Path(summary['results_dir'])).command('resume')}"
+        return f"interrupted; go on with\n  {folder.command('resume')}"
     left_s = summary.get("forecast", {}).get("remaining_s")
     return state if left_s is None else f"{state}; about {duration(left_s)} to go"
 

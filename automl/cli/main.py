@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "status": Command("automl.cli.status", "Show one study: state, trials, incumbent."),
         "resume": Command("automl.cli.resume", "Go on with an interrupted study."),
         "stop": Command("automl.cli.stop", "Stop a study cleanly."),
-        "sync": Command("automl.cli.sync", "Send to MLflow what it missed."),
+        "sync": Command("automl.cli.sync", "Send to MLflow, and to results at a URI, what they missed."),
         "rebuild": Command("automl.cli.rebuild", "Make best/, report and MLflow runs anew from the events."),
         "best": Command("automl.cli.best", "Show the winner: spec, checkpoint, metrics."),
         "export": Command("automl.cli.export", "Export one trial as a folder to be used elsewhere."),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from automl.places import is_uri
+
 if TYPE_CHECKING:
     from automl.study.state import StudyState
     from automl.study.store import StudyFolder
@@ -35,7 +37,7 @@ def find_results(place: str | Path) -> Path:
     Raises:
         EnvironmentUnusableError: the store at the URI does not answer.
     """
-    if "://" not in str(place):
+    if not is_uri(str(place)):
         return Path(place)
     from automl.storage import open_results
 

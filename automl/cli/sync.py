@@ -19,7 +19,7 @@ def command(
     tracking_uri: Annotated[str | None, typer.Option(help="Another store than the study's own.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    r"""Send to MLflow what it missed while it was down, slow or full; nothing arrives twice.
+    r"""Send what MLflow, and results at a URI, missed while they were down; nothing arrives twice.
 
     \b
     Examples:
@@ -27,13 +27,17 @@ def command(
       automl sync --tracking-uri http://127.0.0.1:5000
     """
     from automl.app import sync
+    from automl.storage import send_study
     from automl.study.store import find_folder
 
     folder = find_folder(results_dir, study_id)
     fetch_models(folder.root)
+    files = send_study(folder.root)
     done = sync(folder, tracking_uri=tracking_uri)
     if as_json:
-        print(json.dumps(done.to_json()))
+        print(json.dumps({**done.to_json(), "files": files}))
     else:
+        if files:
+            print(f"{done.study_id}: {files} files sent to {folder.results_dir}")
         print(f"{done.study_id}: {done.events} events sent to {done.tracking_uri}")
     return 0

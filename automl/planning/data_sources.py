@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import DataError, Fault, UsageError
+from automl.places import is_uri
 from automl.planning.parents import PARENT_FUNCTIONS
 from automl.request import RunRequest
 from automl.schema.paths import get_path
@@ -74,7 +75,7 @@ def bind_data(skill: Skill, action: SkillAction, request: RunRequest) -> DataBin
             where=DATA,
             hint=f"set them with --set key=path; inputs of the action: {known}",
         )
-    if "://" in request.data:
+    if is_uri(request.data):
         from automl.storage import stage  # noqa: PLC0415 - local data need no object store
 
         return _bind_folder(skill, action, request, stage(request.data).root)
@@ -163,7 +164,7 @@ def _fetched(job: Path) -> Path:
 
 def _source(data: str | None, root: Path) -> str:
     """What a convert job notes down as its data: a URI as it was said, else the resolved path."""
-    return data if data and "://" in data else str(root)
+    return data if data and is_uri(data) else str(root)
 
 
 @dataclass(frozen=True)

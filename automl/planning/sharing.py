@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from automl.places import is_uri
 from automl.request import RunRequest
 from automl.tracking import NETWORK_FILE_SYSTEMS, file_system_of
 
@@ -21,7 +22,7 @@ def sharing_warnings(request: RunRequest) -> Iterator[str]:
             f"results go to {request.results_dir.resolve()} on {kind or 'an unknown file system'}: trials on "
             "other nodes meet the study there, so give a --results-dir that all nodes share"
         )
-    if request.data and "://" not in request.data:
+    if request.data and not is_uri(request.data):
         root = Path(request.data).expanduser().resolve()
         kind = file_system_of(root)
         if kind not in NETWORK_FILE_SYSTEMS:

@@ -1,8 +1,8 @@
 """Data and results that lie elsewhere: staged on this machine once, sent back as they appear."""
 
-from automl.storage.results import fetch_best, fetch_study, open_results, origin_of
+from automl.storage.results import fetch_best, fetch_study, open_results
 from automl.storage.staging import StagedData, StagingFactory, stage
-from automl.storage.upload import make_uploader
+from automl.storage.upload import make_uploader, send_study
 
 __all__ = [
     "StagedData",
@@ -11,6 +11,6 @@ __all__ = [
     "fetch_study",
     "make_uploader",
     "open_results",
-    "origin_of",
+    "send_study",
     "stage",
 ]

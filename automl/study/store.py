@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import EnvironmentUnusableError, StudyError, UsageError
+from automl.places import origin_of
 from automl.tracking import TrackingStore
 from automl.trials.folder import TrialFolder, write_atomically
 from automl.types import Budget, Constraint, Direction, Metric, StudyId, StudySheet, TrialId
@@ -40,6 +41,11 @@ class StudyFolder:
     def id(self) -> StudyId:
         """Id of the study or job."""
         return StudyId(self.root.name)
+
+    @property
+    def results_dir(self) -> str:
+        """Where it lies, as ``--results-dir`` takes it: a folder, or the URI that the folder stands for."""
+        return origin_of(self.root.parent) or str(self.root.parent)
 
     @property
     def sheet(self) -> Path:
@@ -78,9 +84,8 @@ class StudyFolder:
 
     def command(self, name: str) -> str:
         """The command line of a command about this study, for people who stand in the same directory."""
-        results_dir = self.root.parent
-        is_default = results_dir == Path(_DEFAULT_RESULTS_DIR).resolve()
-        place = "" if is_default else f" --results-dir {shlex.quote(str(results_dir))}"
+        is_default = self.root.parent == Path(_DEFAULT_RESULTS_DIR).resolve()
+        place = "" if is_default else f" --results-dir {shlex.quote(self.results_dir)}"
         return f"automl {name} {self.id}{place}"
 
     def list_checked(self) -> list[TrialId]:

@@ -9,13 +9,16 @@ import pytest
 
 from automl.adapters.object_store import RemoteFolder
 from automl.cli.best import command as show_best
+from automl.cli.leaderboard import print_summary
 from automl.cli.list_ import command as list_studies
 from automl.cli.studies import find_results
 from automl.errors import EnvironmentUnusableError
-from automl.storage import fetch_study, make_uploader, origin_of
+from automl.places import origin_of
+from automl.storage import fetch_study, make_uploader
 from automl.storage.upload import Uploader
 from automl.study.events import EventLog
 from automl.study.store import StudyFolder
+from automl.study.summary import read_summary
 from tests.fakes.fake_study import finished_study
 
 
@@ -60,6 +63,16 @@ def test_study_is_listed_on_a_machine_that_never_saw_it(
     (entry,) = json.loads(capsys.readouterr().out)["entries"]
     told = {"model": "fake", "action": "train", "metric": "AP11", "default": 20, "best": 60.0}
     assert entry == {"id": "study-1", "state": "finished", "trials": 4, **told}
+
+
+def test_hints_name_the_uri_and_no_folder_of_the_cache(
+    study: StudyFolder, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert study.command("status") == f"automl status study-1 --results-dir file://{store}"
+    print_summary({**read_summary(study), "verdict": None})
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index(f"results    file://{store}/study-1")
+    assert lines[place + 1].strip() == f"here in {study.root}"
 
 
 def test_winners_model_comes_when_it_is_asked_for_and_those_of_trials_when_the_study_goes_on(
@@ -137,7 +150,7 @@ def test_what_never_got_there_is_told_with_its_place(
 
     monkeypatch.setattr(RemoteFolder, "upload", refuse)
     send(study)
-    assert f"is not whole at {origin_of(study.root.parent)}/study-1: copy {study.root}" in caplog.text
+    assert f"is not whole at {origin_of(study.root.parent)}/study-1: `{study.command('sync')}`" in caplog.text
 
 
 def test_study_that_is_written_here_is_never_overwritten(study: StudyFolder, store: Path) -> None:
