@@ -55,7 +55,7 @@ _JOIN_HINT = (
     "check --ray-address, or leave it out to start Ray on this machine; a cluster that asks for a token "
     "needs RAY_AUTH_MODE=token and the token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
 )
-_START_HINT = "look for what kills or starves it, often a lack of memory; then go on with: automl resume"
+_START_HINT = "look for what kills or starves it, often a lack of memory"
 _LAUNCH, _REPORT, _FAILURE, _DONE = "launch", "report", "failure", "done"
 
 
@@ -327,8 +327,7 @@ def _check_life() -> None:
         raise EnvironmentUnusableError(
             f"Ray on this machine died: {', '.join(dead)}",
             where="ray",
-            hint="look for what killed it, often a lack of memory; nothing that was recorded is lost, go on "
-            "with: automl resume",
+            hint="look for what killed it, often a lack of memory; nothing that was recorded is lost",
         )
 
 

@@ -146,7 +146,7 @@ def _prepare(folder: StudyFolder, record: TrialRecord, trial: TrialFolder, skill
             f"trial {record.id} began from epoch {wanted.epoch} of trial {wanted.trial}, "
             "whose checkpoint is gone",
             where=str(folder.trial(wanted.trial).checkpoints),
-            hint=f"automl reproduce {wanted.trial} {folder.id}",
+            hint=f"{folder.command(f'reproduce {wanted.trial}')} trains that one again",
         )
     trial.checkpoints.mkdir()
     shutil.copyfile(found[0].path, trial.checkpoints / found[0].path.name)

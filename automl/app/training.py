@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from automl.app.adviser import make_adviser
@@ -14,7 +15,7 @@ from automl.app.sheet import make_sheet, make_tracker
 from automl.app.stored_plan import store_plan
 from automl.app.strategy import make_strategy
 from automl.controller import Ports, StudyPlan, run_study
-from automl.errors import ExitCode
+from automl.errors import EnvironmentUnusableError, ExitCode
 from automl.planning import Plan
 from automl.ports import Scheduler, Tracker
 from automl.report.writer import ReportWriter
@@ -51,6 +52,7 @@ def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequ
 
     Raises:
         KeyboardInterrupt: the user ended it; its text says how to go on.
+        EnvironmentUnusableError: what it needs is gone; its hint says how to go on.
     """
     sheet = folder.read_sheet()
     reporters = (ReportWriter(folder),) if sheet.is_search else ()
@@ -72,10 +74,22 @@ def go_on(plan: Plan, recipe: TrainerRecipe, folder: StudyFolder, watchers: Sequ
         state = run_study(study, ports)
     except KeyboardInterrupt as wish:
         raise KeyboardInterrupt(folder.command("resume")) from wish
+    except EnvironmentUnusableError as error:
+        raise _with_way_on(error, folder.command("resume")) from error
     default = state.records.get(DEFAULT_TRIAL)
     if not plan.is_study and default is not None and default.state is TrialState.FAILED:
         raise error_of(default.cause, default.evidence, folder.trial(DEFAULT_TRIAL))
     return tell_outcome(folder, state)
+
+
+def _with_way_on(error: EnvironmentUnusableError, resume: str) -> EnvironmentUnusableError:
+    """The error that ended a study, with the command that goes on where the study was."""
+    *others, last = error.faults
+    if resume in last.hint:
+        return error
+    way_on = f"once that is mended, go on with: {resume}"
+    hint = f"{last.hint}; {way_on}" if last.hint else way_on
+    return EnvironmentUnusableError([*others, replace(last, hint=hint)])
 
 
 def tell_outcome(folder: StudyFolder, state: StudyState) -> Outcome:

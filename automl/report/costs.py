@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from automl.report.material import Material
-from automl.report.wording import CAUSES, REMEDIES, count, duration
+from automl.report.wording import CAUSES, count, duration, remedy_of
 from automl.study.treatments import TREATMENTS
 from automl.types import Cause, Role, TrialState
 
@@ -51,7 +51,7 @@ def list_failures(material: Material) -> Iterator[tuple[str, str, str, str]]:
                 if _is_bad_point(record.cause)
                 else "left out of the search"
             )
-            remedy = REMEDIES.get(record.cause, "")
+            remedy = remedy_of(record.cause, material.folder.command("resume"))
             done = f"{learned}; {remedy}" if remedy else learned
             yield record.id, CAUSES.get(record.cause, record.cause.value), done, _last_words(record.evidence)
 

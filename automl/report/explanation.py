@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.report.standings import changes_from
-from automl.report.wording import CAUSES, REMEDIES, count, duration, shorten, value_text
+from automl.report.wording import CAUSES, count, duration, remedy_of, shorten, value_text
 from automl.study.events import TrialQueued, read_events
 from automl.study.state import DEFAULT_TRIAL, StudyState
 from automl.study.store import StudyFolder
@@ -168,7 +168,7 @@ def _look_at(folder: StudyFolder, record: TrialRecord) -> tuple[str, ...]:
     trial = folder.trial(record.id)
     checkpoint = trial.find_checkpoint(record.best_epoch)
     places = (trial.log, trial.spec, checkpoint)
-    remedy = REMEDIES.get(record.cause)
+    remedy = remedy_of(record.cause, folder.command("resume"))
     return (
         *((remedy,) if remedy and record.state is TrialState.FAILED else ()),
         *(str(place) for place in places if place is not None and place.exists()),

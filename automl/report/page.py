@@ -87,6 +87,8 @@ def _headings(material: Material) -> dict[str, Any]:
         "css": Markup(chart_style() + page_style),  # noqa: S704 - ours
         "version": __version__,
         "study_id": sheet.study_id,
+        "reproduce": material.folder.command("reproduce best"),
+        "report": material.folder.command("report"),
         "model": sheet.model,
         "metric": sheet.metric.name,
         "direction": "more is better" if sheet.metric.direction.sign > 0 else "less is better",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from automl.types import Cause, ParamValue, TrialState
 
-__all__ = ["CAUSES", "ENDINGS", "REMEDIES", "count", "duration", "shorten", "value_text"]
+__all__ = ["CAUSES", "ENDINGS", "count", "duration", "remedy_of", "shorten", "value_text"]
 
 ENDINGS: Mapping[TrialState, str] = MappingProxyType(
     {
@@ -42,7 +42,7 @@ CAUSES: Mapping[Cause, str] = MappingProxyType(
 )
 """Why a trial is where it is; completes "because"."""
 
-REMEDIES: Mapping[Cause, str] = MappingProxyType(
+_REMEDIES: Mapping[Cause, str] = MappingProxyType(
     {
         Cause.BAD_SPEC: "mend what the log names; `automl plan` checks the default spec the same way",
         Cause.BAD_DATA: "`automl doctor --data ROOT` checks the data",
@@ -50,14 +50,22 @@ REMEDIES: Mapping[Cause, str] = MappingProxyType(
         Cause.DIVERGED: "lower the upper end of the learning rate with --param, or clip gradients",
         Cause.NO_METRIC: "validate within the epochs of a trial: its validation interval is too long",
         Cause.INFEASIBLE: "its evidence names limit and figure; --constraint sets the limits",
-        Cause.INFRASTRUCTURE: "see memory and disk with `automl doctor`, then `automl resume`",
+        Cause.INFRASTRUCTURE: "see memory and disk with `automl doctor`, then `{resume}`",
         Cause.TIMEOUT: "see in its log where it stood; a data set on a slow disk may need more time",
         Cause.DEFECT: "the last lines of the log name the place",
     }
 )
-"""What to do about a cause that somebody can do something about."""
-
 _HOUR_S, _MINUTE_S = 3600.0, 60.0
+
+
+def remedy_of(cause: Cause | None, resume: str) -> str:
+    """What to do about a cause; nothing where nobody can do anything.
+
+    Args:
+        cause: what ended a trial.
+        resume: the command that goes on with its study.
+    """
+    return _REMEDIES.get(cause, "").format(resume=resume) if cause else ""
 
 
 def count(number: int, noun: str) -> str:

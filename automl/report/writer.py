@@ -41,4 +41,4 @@ class ReportWriter:
         try:
             write_report(self._folder)
         except Exception as error:  # noqa: BLE001 - a page that cannot be drawn must not fail a study
-            _LOG.warning("no report.html: %s; `automl report %s` tries again", error, self._folder.id)
+            _LOG.warning("no report.html: %s; `%s` tries again", error, self._folder.command("report"))

@@ -177,7 +177,7 @@ class LlmSearcher:
             raise EnvironmentUnusableError(
                 f"{chat.name} has no proposal for trial {trial}: {why}",
                 where="--algorithm",
-                hint="automl resume goes on once it answers; --on-llm-failure auto goes on without it",
+                hint="see why it does not answer; with --on-llm-failure auto a study goes on without it",
             )
         _LOG.warning("trial=%s %s has no proposal: %s; auto proposes in its place", trial, chat.name, why)
         return self._in_its_place(trial, f"{chat.name} failed: {why}")

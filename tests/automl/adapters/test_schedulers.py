@@ -59,7 +59,7 @@ def test_trials_end_as_their_trainers_do(
 
 
 @pytest.mark.ray
-def test_ray_that_dies_as_it_starts_is_told_with_the_way_to_go_on(
+def test_ray_that_dies_as_it_starts_is_told_with_what_to_look_for(
     monkeypatch: pytest.MonkeyPatch, recipe: TrainerRecipe
 ) -> None:
     from automl.adapters import ray_tune
@@ -70,7 +70,7 @@ def test_ray_that_dies_as_it_starts_is_told_with_the_way_to_go_on(
     monkeypatch.setattr(ray_tune.ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray_tune.ray, "init", fail)
     monkeypatch.setattr(ray_tune.ray, "shutdown", lambda: None)
-    message = r"this machine: Ray cannot be started: The current node timed.*\n.*automl resume"
+    message = r"this machine: Ray cannot be started: The current node timed.*\n.*lack of memory"
     with pytest.raises(EnvironmentUnusableError, match=message):
         ray_tune.RayScheduler(Resources(max_concurrent=1)).run(RecordingDriver({}), recipe)
 

@@ -17,7 +17,7 @@ from fake_study import make_job
 from automl.adapters.sequential import SequentialScheduler
 from automl.app import Outcome, resume, run, stop
 from automl.cli.main import main
-from automl.errors import StudyError, UsageError
+from automl.errors import EnvironmentUnusableError, StudyError, UsageError
 from automl.request import RunRequest
 from automl.study.events import EventLog, StudyStarted, read_events
 from automl.study.store import StudyFolder, process_start
@@ -144,6 +144,21 @@ def test_interrupt_says_how_to_go_on(
         main([*command, "--set", "dataset.test_file=none"])
     assert ended.value.code == 130
     assert f"go on with\n  automl resume night --results-dir {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hint", ["make room", ""])
+def test_what_a_study_lost_says_how_it_goes_on(
+    tmp_path: Path, skill: Path, monkeypatch: pytest.MonkeyPatch, hint: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise EnvironmentUnusableError("Ray on this machine died", hint=hint)
+
+    monkeypatch.setattr("automl.app.training.run_study", fail)
+    with pytest.raises(EnvironmentUnusableError) as ended:
+        run(request(skill, tmp_path))
+    begins = f"{hint}; " if hint else ""
+    way_on = f"once that is mended, go on with: automl resume night --results-dir {tmp_path}"
+    assert ended.value.faults[0].hint == f"{begins}{way_on}"
 
 
 def test_plain_action_cannot_be_gone_on_with(tmp_path: Path) -> None:

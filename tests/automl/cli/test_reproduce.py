@@ -74,7 +74,8 @@ def test_a_trial_that_began_from_another_needs_its_checkpoint(
     code, found, _ = call(capsys, results, "2")
     assert code == 4
     assert found["error"]["message"] == "trial 2 began from epoch 2 of trial 0, whose checkpoint is gone"
-    assert found["error"]["hint"] == "automl reproduce 0 study-a"
+    way_on = f"automl reproduce 0 study-a --results-dir {results}"
+    assert found["error"]["hint"] == f"{way_on} trains that one again"
 
 
 def test_a_trial_without_an_epoch_cannot_be_compared(

@@ -173,7 +173,8 @@ def test_how_to_reproduce_gives_the_command_and_digests(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study-a", trial("0", [1.0]), asked={"request": request})
     text = words(report_of(folder)).replace("&#39;", "'")
     assert "automl run --model fake --trials 4 --set 'a=b c' --tracking-uri http://host/x" in text
-    assert "automl reproduce best study-a" in text
+    assert f"automl reproduce best study-a --results-dir {tmp_path}" in text
+    assert f"automl report study-a --results-dir {tmp_path} makes it again" in text
     assert re.search(r"sha256 of events.jsonl [0-9a-f]{64}", text)
 
 
@@ -229,4 +230,4 @@ def test_a_page_that_cannot_be_drawn_fails_no_study(
     monkeypatch.setattr("automl.report.writer.write_report", burst)
     with caplog.at_level(logging.WARNING):
         ReportWriter(StudyFolder(tmp_path / "study-a")).study_ended({}, ())
-    assert "no report.html: no ink; `automl report study-a` tries again" in caplog.text
+    assert f"no ink; `automl report study-a --results-dir {tmp_path}` tries again" in caplog.text

@@ -2,14 +2,19 @@
 
 import pytest
 
-from automl.report.wording import CAUSES, ENDINGS, REMEDIES, count, duration
+from automl.report.wording import CAUSES, ENDINGS, count, duration, remedy_of
 from automl.types import Cause, TrialState
 
 
 def test_every_state_and_cause_has_words() -> None:
     assert set(ENDINGS) == set(TrialState)
     assert set(CAUSES) == set(Cause) - {Cause.NONE}
-    assert set(REMEDIES) < set(CAUSES)
+
+
+def test_remedy_goes_on_where_the_study_lies_and_is_silent_where_there_is_none() -> None:
+    resume = "automl resume night --results-dir /far"
+    assert remedy_of(Cause.INFRASTRUCTURE, resume).endswith("then `automl resume night --results-dir /far`")
+    assert [remedy_of(cause, resume) for cause in (Cause.NONE, Cause.EARLY_STOPPED)] == ["", ""]
 
 
 @pytest.mark.parametrize(

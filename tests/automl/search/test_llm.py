@@ -168,7 +168,7 @@ def test_failure_is_said_in_the_log_and_with_the_trial_that_auto_proposes(
 def test_failure_stops_the_study_where_that_was_asked_for() -> None:
     searcher, _ = make(DEAD, on_failure=OnFailure.STOP)
     with pytest.raises(
-        EnvironmentUnusableError, match=r"no proposal for trial 1: the endpoint.*\n.*automl resume"
+        EnvironmentUnusableError, match=r"no proposal for trial 1: the endpoint.*\n.*--on-llm-failure auto"
     ):
         searcher.suggest(TrialId("1"))
 
