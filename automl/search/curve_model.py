@@ -25,6 +25,8 @@ __all__ = ["CurveJudge", "CurveModel", "Outlook", "share_beaten"]
 _LEAST_TRIALS = 4
 _MOST_ROWS = 200
 _OFFSET = 0.05
+_MOST_REACH = 30.0
+"""How many times as far below the best as the upper quartile a value still counts for what it is."""
 _MOST_BELIEVED = 80
 _MOST_PENDING = 100
 _MOST_OF_AN_EPOCH = 300
@@ -221,9 +223,10 @@ class CurveModel:
             is_rung = epoch in self._epochs
             rows += sorted(
                 (
-                    (owner, epoch, trials[owner].quality_at(epoch) or 0.0)
+                    (owner, epoch, quality)
                     for owner, last in enumerate(reached)
-                    if last == epoch or (is_rung and last > epoch)
+                    if (last == epoch or (is_rung and last > epoch))
+                    and (quality := trials[owner].quality_at(epoch)) is not None
                 ),
                 key=lambda row: -row[2],
             )
@@ -273,9 +276,15 @@ def _shortfall(epochs: Array, last: int) -> Array:
 
 
 def _levels(values: Array) -> Array:
-    """Qualities on a scale on which curves that settle are parallel."""
-    low, high = min(float(values.min()), 0.0), float(values.max())
-    levels: Array = np.log((values - low) / ((high - low) or 1.0) + _OFFSET)
+    """Qualities on a scale on which curves that settle are parallel, whatever unit and zero a metric has.
+
+    It begins at the worst of them, so a loss counts as the score would that falls by as much; unless that lies
+    so far below the better ones that it would make them all alike, as an exploding loss does.
+    """
+    low, high = float(values.min()), float(values.max())
+    if reach := _MOST_REACH * (high - float(np.quantile(values, 0.75))):
+        low = max(low, high - reach)
+    levels: Array = np.log(np.maximum(values - low, 0.0) / ((high - low) or 1.0) + _OFFSET)
     return levels
 
 

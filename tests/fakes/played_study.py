@@ -19,7 +19,7 @@ from automl.study.telling import tell_strategy
 from automl.types import Cause, Direction, Metric, Params, Report, TrialId, TrialState
 
 AP11 = Metric("AP11", Direction.MAXIMIZE)
-Curve = Callable[[Params], Sequence[float] | Cause]
+Curve = Callable[[Params], Sequence[float | None] | Cause]
 """Values of all epochs, or what a trial dies of at once."""
 
 
@@ -44,9 +44,10 @@ def play(
     epochs: int,
     workers: int = 1,
     budget_epochs: int = 10**6,
+    metric: Metric = AP11,
 ) -> PlayedStudy:
     """Play until trials or epochs are spent and nothing runs; workers train an epoch each in turn."""
-    player = _Player(strategy, curve, trials, epochs)
+    player = _Player(strategy, curve, trials, epochs, metric)
     study = player.study
     while True:
         is_spent = study.state.epochs_total >= budget_epochs
@@ -58,9 +59,9 @@ def play(
 
 
 class _Player:
-    def __init__(self, strategy: Strategy, curve: Curve, trials: int, epochs: int) -> None:
+    def __init__(self, strategy: Strategy, curve: Curve, trials: int, epochs: int, metric: Metric) -> None:
         self.strategy, self.curve, self.trials, self.epochs = strategy, curve, trials, epochs
-        self.study, self.running = PlayedStudy(), deque[TrialId]()
+        self.study, self.running = PlayedStudy(state=StudyState(metric)), deque[TrialId]()
 
     def record(self, event: Event) -> Decision:
         self.study.events.append(event)

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -56,9 +57,11 @@ SEEDS = 6
 LEARNS = sorted(STRATEGIES.keys() - {"random", "grid", "hyperband", "hyperband_es"})
 
 
-def make(name: str, space: SearchSpace = MIXED, *, seed: int = 0, trials: int = 40) -> Strategy:
+def make(
+    name: str, space: SearchSpace = MIXED, *, seed: int = 0, trials: int = 40, metric: Metric = AP11
+) -> Strategy:
     budget = Budget(trials, EPOCHS)
-    return make_strategy(SearchPlan(space, AlgorithmChoice(name, ""), budget, AP11, seed, concurrent=1))
+    return make_strategy(SearchPlan(space, AlgorithmChoice(name, ""), budget, metric, seed, concurrent=1))
 
 
 def curve(params: Params) -> list[float]:
@@ -161,6 +164,64 @@ def chance() -> float:
 def test_results_teach(name: str, chance: float) -> None:
     late = fmean(top for seed in range(SEEDS) for top in tops(name, seed)[-9:])
     assert late > 1.3 * chance
+
+
+@pytest.mark.parametrize(
+    ("relabel", "direction"),
+    [
+        (lambda value: value / 128, Direction.MAXIMIZE),
+        (lambda value: value - 256, Direction.MAXIMIZE),
+        (lambda value: value + 1024, Direction.MAXIMIZE),
+        (lambda value: 128 - value, Direction.MINIMIZE),
+    ],
+    ids=["fraction", "negative", "far from zero", "loss"],
+)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_unit_and_zero_of_a_metric_change_nothing(
+    name: str, relabel: Callable[[float], float], direction: Direction
+) -> None:
+    """Values are multiples of 1/4096 and relabelled by powers of two, so not even rounding differs."""
+
+    def measured(params: Params) -> list[float]:
+        return [round(value * 4096) / 4096 for value in curve(params)]
+
+    metric = Metric("other", direction)
+    plain = play(make(name, seed=1), measured, trials=14, epochs=EPOCHS)
+    other = play(
+        make(name, seed=1, metric=metric),
+        lambda params: [relabel(value) for value in measured(params)],
+        trials=14,
+        epochs=EPOCHS,
+        metric=metric,
+    )
+    assert other.choices == plain.choices
+
+
+@pytest.mark.parametrize("name", ["auto", "bayesian", "bfbo"])
+def test_an_exploding_loss_hides_no_difference_between_the_others(name: str) -> None:
+    def loss(params: Params) -> list[float]:
+        return [1e6 if value < 5 else 10 - value / 10 for value in curve(params)]
+
+    metric = Metric("loss", Direction.MINIMIZE)
+    study = play(make(name, seed=1, metric=metric), loss, trials=30, epochs=EPOCHS, metric=metric)
+    plain = play(make(name, seed=1), curve, trials=30, epochs=EPOCHS)
+    best = [played.state.incumbent for played in (study, plain)]
+    reached = [curve(record.params)[-1] for record in best if record is not None]
+    assert reached[0] == pytest.approx(reached[1], abs=2.0)
+
+
+@pytest.mark.parametrize("name", ["auto", "bayesian", "bfbo"])
+def test_an_epoch_that_was_not_validated_counts_for_nothing(name: str) -> None:
+    """Were it taken for 0, it would be the best of all where the metric is negative."""
+
+    def lowered(by: float) -> PlayedStudy:
+        def every_fourth(params: Params) -> list[float | None]:
+            values = [round(value * 4096) / 4096 - by for value in curve(params)]
+            return [value if epoch % 4 == 0 else None for epoch, value in enumerate(values, 1)]
+
+        return play(make(name, seed=1), every_fourth, trials=14, epochs=EPOCHS)
+
+    assert lowered(256.0).choices == lowered(0.0).choices
 
 
 @pytest.mark.parametrize("name", ["auto", "bayesian", "bfbo"])
