@@ -9,7 +9,7 @@ from automl.study.controllers import stop_controller
 from automl.study.state import Phase, read_state
 from automl.study.store import StudyFolder
 from automl.trials.folder import TrialFolder
-from automl.trials.leftovers import end_leftovers
+from automl.trials.leftovers import end_leftovers, find_left_behind
 
 __all__ = ["Stop", "stop"]
 
@@ -51,7 +51,7 @@ def stop(folder: StudyFolder, *, patience_s: float) -> Stop:
     was_running = stop_controller(before, patience_s=patience_s)
     after = read_state(folder.events, metric)
     places = [TrialFolder(folder.root), *(folder.trial(trial) for trial in after.records)]
-    killed = sum(end_leftovers(place) for place in places)
+    killed = sum(end_leftovers(place) for place in find_left_behind(places))
     has_ended = after.phase in {Phase.FINISHED, Phase.FAILED}
     can_resume = not has_ended and not folder.job.is_file()
     return Stop(

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from automl.trials import guard
 from automl.trials.folder import TrialFolder
 
-__all__ = ["TRIAL_VARIABLE", "end_leftovers", "find_leftovers"]
+__all__ = ["TRIAL_VARIABLE", "end_leftovers", "find_left_behind", "find_leftovers"]
 
 TRIAL_VARIABLE = "AUTOML_TRIAL_FOLDER"
 _POLL_S = 0.05
@@ -26,6 +27,13 @@ def find_leftovers(folder: TrialFolder) -> list[int]:
     return [
         int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _bears(path, folder)
     ]
+
+
+def find_left_behind(folders: Iterable[TrialFolder]) -> list[TrialFolder]:
+    """Those of many trials that have living processes on this machine: one look, however many they are."""
+    marked = {_mark(folder): folder for folder in folders}
+    borne = {entry for path in Path("/proc").iterdir() if path.name.isdigit() for entry in _environment(path)}
+    return [marked[mark] for mark in marked.keys() & borne]
 
 
 def end_leftovers(folder: TrialFolder, *, patience_s: float = 15.0) -> int:
@@ -47,11 +55,18 @@ def end_leftovers(folder: TrialFolder, *, patience_s: float = 15.0) -> int:
 
 
 def _bears(process: Path, folder: TrialFolder) -> bool:
-    mark = f"{TRIAL_VARIABLE}={folder.root.resolve()}".encode()
+    return _mark(folder) in _environment(process)
+
+
+def _mark(folder: TrialFolder) -> bytes:
+    return f"{TRIAL_VARIABLE}={folder.root.resolve()}".encode()
+
+
+def _environment(process: Path) -> list[bytes]:
     try:
-        return mark in (process / "environ").read_bytes().split(b"\0")
+        return (process / "environ").read_bytes().split(b"\0")
     except OSError:
-        return False
+        return []
 
 
 def _is_guard(pid: int) -> bool:

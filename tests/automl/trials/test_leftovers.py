@@ -10,7 +10,7 @@ import pytest
 
 from automl.ports import Launch, TrialFailedError
 from automl.trials.folder import TrialFolder
-from automl.trials.leftovers import TRIAL_VARIABLE, end_leftovers, find_leftovers
+from automl.trials.leftovers import TRIAL_VARIABLE, end_leftovers, find_left_behind, find_leftovers
 from automl.trials.run_trial import TrainerRecipe
 from automl.types import Cause, TrialId
 
@@ -39,6 +39,17 @@ def test_orphan_of_this_trial_is_killed_and_of_another_is_not(tmp_path: Path) ->
     finally:
         foreign.kill()
         foreign.wait()
+
+
+def test_one_look_at_all_processes_is_enough_for_thousands_of_trials(tmp_path: Path) -> None:
+    folders = [TrialFolder(tmp_path / str(number)) for number in range(3000)]
+    folders[17].root.mkdir()
+    left = orphan(folders[17])
+    began = time.process_time()
+    assert find_left_behind(folders) == [folders[17]]
+    assert time.process_time() - began < 2
+    end_leftovers(folders[17])
+    left.wait()
 
 
 def test_nothing_left_is_found_quickly(tmp_path: Path) -> None:
