@@ -13,10 +13,11 @@ from automl.app.stored_plan import load_plan
 from automl.app.training import go_on, tell_outcome
 from automl.errors import Fault, StudyError, UsageError
 from automl.ports import Tracker
+from automl.report.writer import ReportWriter
 from automl.request import RunRequest
 from automl.schema.documents import read_json_mapping
 from automl.study.controllers import refuse_living_controller
-from automl.study.state import Phase, read_state
+from automl.study.state import Phase, StudyState, read_state
 from automl.study.store import StudyFolder, check_name
 
 __all__ = ["find_named", "resume"]
@@ -42,10 +43,17 @@ def resume(folder: StudyFolder, watchers: Sequence[Tracker] = ()) -> Outcome:
         state = read_state(folder.events, folder.read_sheet().metric)
         if state.phase in {Phase.FINISHED, Phase.FAILED}:
             _LOG.info("study=%s has ended, there is nothing to go on with", folder.id)
-            return tell_outcome(folder, state)
+            return _tell_ended(folder, state)
         refuse_living_controller(folder, state)
     plan = load_plan(folder)
     return go_on(plan, make_launchable(plan), folder, watchers)
+
+
+def _tell_ended(folder: StudyFolder, state: StudyState) -> Outcome:
+    """What became of it; its controller may have died between the last event and the report."""
+    if folder.read_sheet().is_search and not folder.report.exists():
+        ReportWriter(folder).study_ended({}, ())
+    return tell_outcome(folder, state)
 
 
 def find_named(request: RunRequest) -> StudyFolder | None:

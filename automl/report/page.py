@@ -56,7 +56,7 @@ def write_report(folder: StudyFolder) -> Path:
     Raises:
         StudyError: ``study.json`` or the events are missing or damaged.
     """
-    path, material = folder.root / "report.html", read_material(folder)
+    path, material = folder.report, read_material(folder)
     context = _context(material)
     write_atomically(path, _render(context))
     influences = context["influences"]

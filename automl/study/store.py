@@ -24,6 +24,8 @@ _START_FIELD = 19
 _DEAD = "ZX"
 _TRACKING_IDS = ("tracking_uri", "experiment_id", "run_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DRAFT = re.compile(r"\..+\.tmp|warm_start\.json")
+"""What a study leaves behind whose controller died before ``study.json`` was written."""
 _DEFAULT_RESULTS_DIR = "results"
 
 
@@ -71,6 +73,11 @@ class StudyFolder:
     def best(self) -> Path:
         """Spec, checkpoint and metrics of the winner."""
         return self.root / "best"
+
+    @property
+    def report(self) -> Path:
+        """The page that tells the whole story."""
+        return self.root / "report.html"
 
     @property
     def final_check(self) -> Path:
@@ -195,7 +202,7 @@ def new_folder(results_dir: Path, kind: str, name: str | None = None) -> StudyFo
         except FileExistsError as error:
             if name is None:
                 continue
-            if any(root.iterdir()):
+            if any(not _DRAFT.fullmatch(path.name) for path in root.iterdir()):
                 raise UsageError("is there already and is no study", where=str(root)) from error
         except OSError as error:
             raise EnvironmentUnusableError(

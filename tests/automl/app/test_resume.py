@@ -190,3 +190,15 @@ def test_controller_of_another_machine_is_left_to_its_lock(tmp_path: Path, skill
         with pytest.raises(UsageError, match="runs on elsewhere"):
             stop(folder, patience_s=1.0)
     assert resume(folder).document["state"] == "finished"
+
+
+def test_report_that_the_controller_could_not_write_any_more_is_written_by_resume(
+    tmp_path: Path, skill: Path
+) -> None:
+    ended = run(request(skill, tmp_path, trials=2, max_epochs=1))
+    folder = StudyFolder(tmp_path / "night")
+    folder.report.unlink()
+    events = folder.events.read_bytes()
+    assert table(resume(folder)) == table(ended)
+    assert folder.report.stat().st_size > 1000
+    assert folder.events.read_bytes() == events

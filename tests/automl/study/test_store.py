@@ -78,3 +78,13 @@ def test_damaged_link_to_the_tracker_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "tracking.json").write_text(text)
     folder = StudyFolder(tmp_path)
     assert (folder.read_tracking(), folder.read_tracking_store()) == (None, None)
+
+
+def test_study_whose_controller_died_before_its_sheet_was_written_can_begin(tmp_path: Path) -> None:
+    root = new_folder(tmp_path, "study", "night").root
+    for draft in (".study.json.77.tmp", ".warm_start.json.77.tmp", "warm_start.json"):
+        (root / draft).touch()
+    assert new_folder(tmp_path, "study", "night").root == root
+    (root / "notes.txt").touch()
+    with pytest.raises(UsageError, match="is there already and is no study"):
+        new_folder(tmp_path, "study", "night")
