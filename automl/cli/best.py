@@ -10,6 +10,7 @@ import typer
 
 from automl.cli.studies import ResultsDir, fetch_models
 from automl.errors import StudyError, UsageError
+from automl.study.figures import figure
 
 __all__ = ["command"]
 
@@ -48,7 +49,7 @@ def command(
     if as_json:
         print(json.dumps(summary))
         return 0
-    print(f"trial {best['trial']} of {summary['study_id']}: {summary['metric']} {best['value']:.2f}")
+    print(f"trial {best['trial']} of {summary['study_id']}: {summary['metric']} {figure(best['value'])}")
     for name, value in best["params"].items():
         print(f"  {name} = {value}")
     print(f"spec        {best['spec']}\ncheckpoint  {best['checkpoint'] or 'none'}")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from automl.report.standings import changes_from
 from automl.report.wording import count, duration, shorten, value_text
+from automl.study.figures import figure, signed_figure
 from automl.study.outlook import seconds_to_go
 from automl.study.state import DEFAULT_TRIAL, Phase, StudyState
 from automl.types import Params, StudySheet, TrialId, TrialRecord, TrialState
@@ -92,12 +93,12 @@ class Board:
             return table
         gain = ""
         if default is not None and default.value is not None:
-            table.add_row("default", f"trial {default.id}", f"{metric.name} {default.value:.2f}")
+            table.add_row("default", f"trial {default.id}", f"{metric.name} {figure(default.value)}")
             if best.id != default.id:
-                gain = f"{metric.direction.sign * (best.value - default.value):+.2f}"
+                gain = signed_figure(metric.direction.sign * (best.value - default.value))
         if default is None or best.id != default.id:
             changes = self._changes(best)
-            table.add_row("best", f"trial {best.id}", f"{metric.name} {best.value:.2f}", gain, changes)
+            table.add_row("best", f"trial {best.id}", f"{metric.name} {figure(best.value)}", gain, changes)
         return Group(Text(), table)
 
     def _running(self) -> RenderableType:
@@ -112,7 +113,7 @@ class Board:
                 "" if record.state is TrialState.RUNNING else record.state.value,
                 f"epoch {record.epochs}/{self.sheet.budget.max_epochs}",
                 sparkline([report.value for report in record.reports], self._all_values()),
-                "" if record.value is None else f"{record.value:.2f}",
+                "" if record.value is None else figure(record.value),
                 self._changes(record),
             )
         return Group(Text(f"\n{self._activity(len(running))}", style="bold"), table)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.cli.studies import AsJson, ResultsDir, StudyArgument, find_study
+from automl.study.figures import figure
 
 __all__ = ["command"]
 
@@ -51,7 +52,7 @@ def _print_incumbents(metric: str, incumbents: list[Mapping[str, Any]]) -> None:
     from automl.cli.leaderboard import print_table
 
     rows = [
-        [step["trial"], f"{step['value']:.2f}", str(step["epochs_total"]), f"{step['seconds']:.0f}"]
+        [step["trial"], figure(step["value"]), str(step["epochs_total"]), f"{step['seconds']:.0f}"]
         for step in incumbents
         if step["value"] is not None
     ]

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from automl.places import is_uri
 from automl.report.wording import duration, shorten, value_text
+from automl.study.figures import figure, signed_figure
 from automl.study.store import StudyFolder
-from automl.types import Role
+from automl.types import Direction, Metric, Role
 
 __all__ = ["print_job", "print_summary", "print_table"]
 
@@ -31,7 +32,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     if len(rows) > _MOST_ROWS:
         print(f"and {len(rows) - _MOST_ROWS} more; --json lists all")
     if verdict := summary["verdict"]:
-        _print_verdict(summary["metric"], verdict)
+        _print_verdict(Metric(summary["metric"], Direction(summary["direction"])), verdict)
     else:
         print(_standing(summary))
     if pareto := summary.get("pareto"):
@@ -73,7 +74,7 @@ def _print_place(folder: StudyFolder) -> None:
 
 def _number(value: float) -> str:
     """A count as it is, a measurement with two digits."""
-    return str(value) if isinstance(value, int) else f"{value:.2f}"
+    return str(value) if isinstance(value, int) else figure(value)
 
 
 def _standing(summary: Mapping[str, Any]) -> str:
@@ -105,7 +106,7 @@ def _rows(summary: Mapping[str, Any]) -> list[list[str]]:
             "-" if order(trial)[0] else str(rank),
             trial["id"],
             trial["state"] + (f" ({trial['cause']})" if trial["state"] == "failed" else ""),
-            "-" if trial["value"] is None else f"{trial['value']:.2f}",
+            "-" if trial["value"] is None else figure(trial["value"]),
             str(trial["epochs"]),
             _changes(trial, defaults, names),
         ]
@@ -128,28 +129,29 @@ def _print_front(pareto: Mapping[str, Any]) -> None:
     """Trials that no other beats in all objectives."""
     print()
     names = [objective["name"] for objective in pareto["objectives"]]
-    rows = [[one["trial"], *(f"{one['values'][name]:.2f}" for name in names)] for one in pareto["front"]]
+    rows = [[one["trial"], *(figure(one["values"][name]) for name in names)] for one in pareto["front"]]
     print_table(("front: trial", *names), rows)
     print(f"hypervolume {pareto['hypervolume']:.4g}, from the worst value of each objective")
 
 
-def _print_verdict(metric: str, verdict: Mapping[str, Any]) -> None:
+def _print_verdict(metric: Metric, verdict: Mapping[str, Any]) -> None:
     print()
     sides = {"default": verdict["default"], f"winner (trial {verdict['winner']['trial']})": verdict["winner"]}
     others = [side for side in verdict["finalists"] if side["trial"] != verdict["winner"]["trial"]]
     sides |= {f"finalist (trial {side['trial']})": side for side in others}
-    titles = [metric, "validation", "test"]
+    titles = [metric.name, "validation", "test"]
     if verdict["seeds"]:
         titles += ["fresh seeds: validation", "test"]
     print_table(titles, [[who, *_measures(side, len(titles))] for who, side in sides.items()])
     if verdict["optimism"] is not None:
-        print(f"\noptimism gap of the winner (validation less test): {verdict['optimism']:+.2f} {metric}")
+        gap = signed_figure(metric.direction.sign * verdict["optimism"])
+        print(f"\noptimism gap of the winner (validation less test): {gap} {metric.name}")
     print(f"\n{verdict['statement']}")
 
 
 def _measures(side: Mapping[str, Any], columns: int) -> list[str]:
     """The cells of one side: the one training of the search, then its fresh seeds."""
-    cells = ["-" if side[part] is None else f"{side[part]:.2f}" for part in ("val", "test")]
+    cells = ["-" if side[part] is None else figure(side[part]) for part in ("val", "test")]
     return [*cells, *(_spread(side[f"fresh_{part}"]) for part in ("val", "test"))][: columns - 1]
 
 
@@ -157,5 +159,5 @@ def _spread(fresh: Mapping[str, Any]) -> str:
     """Mean, standard deviation and number of seeds, as ``57.00 ± 1.00 (3)``."""
     if fresh["mean"] is None:
         return "-"
-    spread = "" if fresh["spread"] is None else f" ± {fresh['spread']:.2f}"
-    return f"{fresh['mean']:.2f}{spread} ({len(fresh['values'])})"
+    spread = "" if fresh["spread"] is None else f" ± {figure(fresh['spread'])}"
+    return f"{figure(fresh['mean'])}{spread} ({len(fresh['values'])})"

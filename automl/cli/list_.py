@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from automl.cli.studies import ResultsDir
+from automl.study.figures import figure
 
 if TYPE_CHECKING:
     from automl.study.store import StudyFolder
@@ -65,4 +66,4 @@ def _entry(folder: StudyFolder) -> dict[str, Any]:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return figure(value) if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TextIO
 
 from automl.report.wording import ENDINGS, count, duration, shorten, value_text
+from automl.study.figures import figure
 from automl.types import Report, Role, StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["ConsoleProgress"]
@@ -53,7 +54,7 @@ class ConsoleProgress:
             return
         total = report.max_epoch or self._sheet.budget.max_epochs
         name = self._sheet.metric.name
-        value = f"{name} {report.value:.2f}" if report.value is not None else f"no {name}"
+        value = f"{name} {figure(report.value)}" if report.value is not None else f"no {name}"
         self._say(f"{self._subject(trial)}epoch {report.epoch}/{total}: {value}")
 
     def trial_ended(self, record: TrialRecord, *, is_incumbent: bool) -> None:
@@ -93,16 +94,16 @@ class ConsoleProgress:
         cause = f" ({record.cause.value.replace('_', ' ')})" if record.state is TrialState.FAILED else ""
         if record.value is None:
             return cause
-        return f"{cause}: {self._sheet.metric.name} {record.value:.2f} at epoch {record.best_epoch}"
+        return f"{cause}: {self._sheet.metric.name} {figure(record.value)} at epoch {record.best_epoch}"
 
     def _standing(self) -> str:
         if not self._sheet.is_search:
             return ""
         parts = []
         if self._best is not None and self._best.value is not None:
-            parts.append(f"best is trial {self._best.id} with {self._best.value:.2f}")
+            parts.append(f"best is trial {self._best.id} with {figure(self._best.value)}")
         if self._default is not None and self._default.value is not None and self._best is not self._default:
-            parts.append(f"default {self._default.value:.2f}")
+            parts.append(f"default {figure(self._default.value)}")
         to_go = self._sheet.budget.trials - self._ended
         if to_go > 0:
             parts.append(f"{count(to_go, 'trial')} to go{self._time_to_go(to_go)}")

@@ -8,6 +8,7 @@ from typing import Any
 from automl.report.standings import changes_from
 from automl.report.wording import CAUSES, count, duration, remedy_of, shorten, value_text
 from automl.study.events import TrialQueued, read_events
+from automl.study.figures import figure
 from automl.study.state import DEFAULT_TRIAL, StudyState
 from automl.study.store import StudyFolder
 from automl.types import Params, Role, StudySheet, TrialId, TrialRecord, TrialState
@@ -142,7 +143,7 @@ def _compared(record: TrialRecord, state: StudyState) -> str:
     metric = state.metric
     if record.value is None:
         return f"It has no {metric.name} to compare."
-    text = f"Its best {metric.name} was {record.value:.2f} at epoch {record.best_epoch}"
+    text = f"Its best {metric.name} was {figure(record.value)} at epoch {record.best_epoch}"
     if record.state is TrialState.FAILED:
         return f"{text}, which does not count because it failed."
     parts = []
@@ -161,7 +162,7 @@ def _compared(record: TrialRecord, state: StudyState) -> str:
 
 def _gap(gain: float, whom: str, value: float) -> str:
     word = "better" if gain > 0 else "worse"
-    return f"{abs(gain):.2f} {word} than the {whom} ({value:.2f})" if gain else f"equal to the {whom}"
+    return f"{figure(abs(gain))} {word} than the {whom} ({figure(value)})" if gain else f"equal to the {whom}"
 
 
 def _look_at(folder: StudyFolder, record: TrialRecord) -> tuple[str, ...]:

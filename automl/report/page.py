@@ -27,6 +27,7 @@ from automl.report.search_story import draw_curves, draw_history, draw_slices, d
 from automl.report.standings import MOST_ROWS, list_standings
 from automl.report.verdict import tell_verdict
 from automl.report.wording import value_text
+from automl.study.figures import figure
 from automl.study.state import DEFAULT_TRIAL
 from automl.study.store import StudyFolder
 from automl.trials.folder import write_atomically
@@ -175,4 +176,5 @@ def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("automl.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.filters["figure"] = figure
     return environment.get_template("report.html")

@@ -13,6 +13,7 @@ from automl.report.material import Material
 from automl.report.standings import MOST_ROWS
 from automl.report.wording import ENDINGS, count, shorten
 from automl.study.events import EpochReported, TrialEnded, TrialPaused, TrialQueued, TrialStarted
+from automl.study.figures import figure
 from automl.study.state import DEFAULT_TRIAL, StudyState
 from automl.types import Role, TrialId, TrialRecord, TrialState
 
@@ -43,8 +44,8 @@ def draw_history(material: Material) -> Markup | None:
     leader = material.state.incumbent
     name = material.sheet.metric.name
     description = (
-        f"{count(len(records), 'trial')}; the best is trial {leader.id} with {leader.value:.2f}"
-        if leader
+        f"{count(len(records), 'trial')}; the best is trial {leader.id} with {figure(leader.value)}"
+        if leader and leader.value is not None
         else ""
     )
     return draw_plot(

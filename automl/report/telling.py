@@ -12,6 +12,7 @@ from automl.study.events import (
     TrialQueued,
     TrialStarted,
 )
+from automl.study.figures import figure
 from automl.study.state import DEFAULT_TRIAL, StudyState
 from automl.types import Cause, Role, TrialId, TrialState
 
@@ -49,7 +50,7 @@ def _tell_of_trial(event: Event, state: StudyState) -> tuple[TrialId, str] | Non
 
 def _epoch(event: EpochReported, state: StudyState) -> str:
     name, value = state.metric.name, event.report.value
-    measured = f"no {name}" if value is None else f"{name} {value:.2f}"
+    measured = f"no {name}" if value is None else f"{name} {figure(value)}"
     best = state.incumbent
     leads = best is not None and best.id == event.trial and best.best_epoch == event.report.epoch
     return f"epoch {event.report.epoch}: {measured}{', the best so far' if leads else ''}"
@@ -70,5 +71,5 @@ def _ending(event: TrialEnded, state: StudyState) -> str:
     if event.state in (TrialState.FAILED, TrialState.CANCELLED) and event.cause in CAUSES:
         text += f": {CAUSES[event.cause]}"
     if record.value is not None:
-        text += f", {state.metric.name} {record.value:.2f} at epoch {record.best_epoch}"
+        text += f", {state.metric.name} {figure(record.value)} at epoch {record.best_epoch}"
     return f"{text}, {duration(record.seconds)}"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.report.material import Material
+from automl.study.figures import figure, signed_figure
 from automl.study.state import Phase
+from automl.types import Direction, Metric
 
 __all__ = ["Answer", "Side", "tell_verdict"]
 
@@ -71,14 +73,14 @@ def tell_verdict(material: Material) -> Answer:
                 f"no trial reached a value of {name}; see what ended each below",
             )
         elif best:
-            lead = f"best so far is trial {best['trial']} with {name} {best['value']:.2f}"
+            lead = f"best so far is trial {best['trial']} with {name} {figure(best['value'])}"
         return Answer(f"{standing}; {lead}.")
     winner = verdict["winner"]
     sides = (
         _side("default spec", verdict["default"], is_winner=False),
         _side(f"winner, trial {winner['trial']}", winner, is_winner=True),
     )
-    return Answer(verdict["statement"], sides, tuple(_doubts(verdict, name)))
+    return Answer(verdict["statement"], sides, tuple(_doubts(verdict, material.sheet.metric)))
 
 
 def _side(name: str, measures: Mapping[str, Any], *, is_winner: bool) -> Side:
@@ -90,20 +92,22 @@ def _repeats(found: Mapping[str, Any] | None) -> str:
     """Mean, spread and every value: with few seeds each one counts."""
     if not found or not found["values"]:
         return _NONE
-    spread = f" ± {found['spread']:.2f}" if found["spread"] is not None else ""
-    return f"{found['mean']:.2f}{spread} ({', '.join(f'{value:.2f}' for value in found['values'])})"
+    spread = f" ± {figure(found['spread'])}" if found["spread"] is not None else ""
+    return f"{figure(found['mean'])}{spread} ({', '.join(f'{figure(value)}' for value in found['values'])})"
 
 
-def _doubts(verdict: Mapping[str, Any], name: str) -> Iterator[str]:
+def _doubts(verdict: Mapping[str, Any], metric: Metric) -> Iterator[str]:
     """How sure the verdict is, in the figures of its statement."""
     if (interval := verdict.get("interval")) is not None:
-        low, high = interval
-        yield f"The true gain lies between {low:+.2f} and {high:+.2f} {name} with 90 % confidence."
+        low, high = map(signed_figure, sorted(metric.direction.sign * end for end in interval))
+        gain = "gain" if metric.direction is Direction.MAXIMIZE else "difference"
+        yield f"The true {gain} lies between {low} and {high} {metric.name} with 90 % confidence."
     if (probability := verdict.get("probability_better")) is not None:
         sure = f"{probability:.0%}" if probability < _NEARLY_SURE else "more than 99%"
         yield f"The winner is truly better than the default spec with a probability of {sure}."
     if (optimism := verdict.get("optimism")) is not None:
-        gap, chosen = f"{abs(optimism):.2f} {name}", "on the frames that chose it than on the test part"
+        gap = f"{figure(abs(optimism))} {metric.name}"
+        chosen = "on the frames that chose it than on the test part"
         if optimism < 0:
             yield f"Optimism gap: none; the winner looked {gap} worse {chosen}."
         else:

@@ -278,8 +278,8 @@ def _shortfall(epochs: Array, last: int) -> Array:
 def _levels(values: Array) -> Array:
     """Qualities on a scale on which curves that settle are parallel, whatever unit and zero a metric has.
 
-    It begins at the worst of them, so a loss counts as the score would that falls by as much; unless that lies
-    so far below the better ones that it would make them all alike, as an exploding loss does.
+    It begins at the worst of them, so a loss counts as the score would that falls by as much; unless that
+    lies so far below the better ones that it would make them all alike, as an exploding loss does.
     """
     low, high = float(values.min()), float(values.max())
     if reach := _MOST_REACH * (high - float(np.quantile(values, 0.75))):

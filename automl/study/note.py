@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from automl.study.figures import figure
 from automl.study.state import DEFAULT_TRIAL
 from automl.types import StudySheet, TrialId, TrialRecord
 
@@ -29,9 +30,9 @@ def write_note(
         return f"No trial of {sheet.study_id} has a value of {sheet.metric.name}."
     told, name = verdict or {}, sheet.metric.name
     # Links come first: a page that folds long notes lays a veil over all but the first lines.
-    lines = [f"Winner: {_link(winner.id, links)}, {name} {winner.value:.2f}"]
+    lines = [f"Winner: {_link(winner.id, links)}, {name} {figure(winner.value)}"]
     if (default := told.get("default", {}).get("val")) is not None:
-        lines[-1] += f"; default: {_link(DEFAULT_TRIAL, links)}, {default:.2f}"
+        lines[-1] += f"; default: {_link(DEFAULT_TRIAL, links)}, {figure(default)}"
     if "statement" in told:
         lines += ["", f"**{told['statement']}**"]
     if winner.params:

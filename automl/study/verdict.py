@@ -103,7 +103,7 @@ class _Sides:
         is_thin = all(self.fresh(Part.VAL)) and not all(self.fresh(Part.TEST))
         part = Part.TEST if is_tested and not is_thin else Part.VAL
         return Finding(
-            metric=self.metric.name,
+            metric=self.metric,
             winner=self.winner.record,
             is_default=self.winner.record.id == DEFAULT_TRIAL,
             part=part,

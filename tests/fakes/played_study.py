@@ -36,7 +36,7 @@ class PlayedStudy:
         return [record.params for record in self.state.records.values()]
 
 
-def play(
+def play(  # noqa: PLR0913 - all that a study is asked for
     strategy: Strategy,
     curve: Curve,
     *,

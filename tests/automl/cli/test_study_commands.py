@@ -83,7 +83,7 @@ def test_finals_are_shown_beside_the_search_and_do_not_rank_in_it(
     print_summary(read_summary(study.folder))
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert [line[:3] for line in lines[1:4]] == ["1 1", "2 2", "3 0"]
-    assert "winner (trial 1) 50.00 46.00 50.00 ± 0.71 (2) 46.00 ± 0.71 (2)" in lines
+    assert "winner (trial 1) 50.00 46.00 50.00 ± 0.7071 (2) 46.00 ± 0.7071 (2)" in lines
     assert "optimism gap of the winner (validation less test): +4.00 AP11" in lines
 
 

@@ -159,3 +159,23 @@ def test_finalist_that_failed_on_a_seed_loses_to_one_that_never_did() -> None:
 def test_test_part_is_opened_for_default_winner_and_their_complete_repeats() -> None:
     records = [*FINALS[:3], *repeats("0", 50.0, None), *repeats("1", 52.0), *repeats("2", 58.0)]
     assert [record.id for record in list_to_check(records, AP, records[2])] == ["0", "2", "01", "21"]
+
+
+LOSS = Metric("loss", Direction.MINIMIZE)
+
+
+def test_a_loss_that_fell_is_told_as_lower() -> None:
+    verdict = verdict_of([trial("0", 0.9), trial("1", 0.25)], metric=LOSS)
+    assert verdict["gain_val"] == pytest.approx(0.65)
+    assert verdict["statement"].startswith(
+        "Trial 1 has -0.65 loss against the default spec on the validation part"
+    )
+
+
+def test_the_interval_of_a_loss_is_told_in_its_own_sign() -> None:
+    records = [trial("0", 0.9), trial("1", 0.2), *repeats("0", 0.90, 0.92), *repeats("1", 0.20, 0.22)]
+    verdict = verdict_of(records, metric=LOSS)
+    low, high = verdict["interval"]
+    assert 0 < low < 0.7 < high
+    assert "Trial 1 is better: -0.70 loss against the default spec" in verdict["statement"]
+    assert f"90 % interval -{high:.4f}"[:20] in verdict["statement"]
