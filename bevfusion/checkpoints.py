@@ -97,16 +97,37 @@ def load(path: Path, *, map_location: str = "cpu") -> dict[str, Any]:
             "no such checkpoint", where=str(path), hint="check the path or the parent job id"
         )
     try:
+        source = _open(path)
+        _check_size(source)
         with torch.serialization.safe_globals(_mmengine_globals()):
-            state = torch.load(_open(path), map_location=map_location, weights_only=True)
+            state = torch.load(source, map_location=map_location, weights_only=True)
     except _LOAD_ERRORS as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = _reason(error)
         raise CheckpointError(
             f"not a checkpoint that can be loaded safely: {reason}",
             where=str(path),
             hint="only tensors and plain values are accepted; save the bare state dict, or take another file",
         ) from error
     return _checked(state if isinstance(state, dict) else {"state_dict": state}, path)
+
+
+def _check_size(source: Path | io.BytesIO) -> None:
+    """Refuse an archive that grows as it is read, by the gigabyte: torch itself compresses nothing."""
+    if not zipfile.is_zipfile(source):
+        return
+    allowed = source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes
+    with zipfile.ZipFile(source) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > allowed:
+        raise ValueError(f"it unpacks to {unpacked:,} bytes and has {allowed:,}")
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
+
+
+def _reason(error: BaseException) -> str:
+    """What is wrong in a line; torch's advice to load the file unsafely is left out."""
+    found = error.__context__ if isinstance(error, pickle.UnpicklingError) else None
+    return next(iter(str(found or error).strip().splitlines()), type(error).__name__)
 
 
 def _checked(state: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -96,6 +96,8 @@ def load_plain(path: Path, *, what: str, hint: str) -> Any:
         raise DataError(message, where=str(path), hint=hint) from error
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class _PlainUnpickler(pickle._Unpickler):
+    """Python's own unpickler: that in C makes room for any index that a file names, 32 GB for ten bytes."""
+
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"it names {module}.{name}")

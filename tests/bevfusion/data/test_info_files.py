@@ -1,4 +1,5 @@
 import pickle
+import resource
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ def test_pickled_call_is_not_executed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="it names pathlib"):
         read_infos(path)
     assert not marker.exists()
+
+
+def test_index_that_a_file_names_makes_no_room(tmp_path: Path) -> None:
+    """Ten bytes, for which the unpickler in C makes room for 2^28 objects."""
+    path = tmp_path / "infos.pkl"
+    path.write_bytes(b"\x80\x02Nr\xff\xff\xff\x07.")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError):
+        read_infos(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"a": 1})[:-4]])
