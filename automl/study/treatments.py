@@ -17,7 +17,9 @@ class Treatment:
 
     Attributes:
         retries: so many further launches, free of budget, since epochs that were reached already count once.
-        is_bad_point: whether the configuration itself is to blame; the search then learns that it is bad.
+        is_bad_point: whether the search learns, once no launch is left, that the configuration is bad. So it
+            does of one that hangs again and again: were that forgotten, its neighbours would be proposed one
+            after another, each to wait for its deadline.
         needs_relief: whether the same launch would fail again, so that something has to be changed.
     """
 
@@ -35,7 +37,7 @@ TREATMENTS: Mapping[Cause, Treatment] = MappingProxyType(
         Cause.NO_METRIC: Treatment(0, is_bad_point=True),
         Cause.INFEASIBLE: Treatment(0, is_bad_point=True),
         Cause.INFRASTRUCTURE: Treatment(2, is_bad_point=False),
-        Cause.TIMEOUT: Treatment(1, is_bad_point=False),
+        Cause.TIMEOUT: Treatment(1, is_bad_point=True),
         Cause.DEFECT: Treatment(0, is_bad_point=True),
     }
 )
@@ -50,7 +52,7 @@ def may_retry(record: TrialRecord, cause: Cause) -> bool:
 def is_machines_fault(cause: Cause) -> bool:
     """Whether what a trial ran on has failed, and not the trial."""
     treatment = TREATMENTS.get(cause)
-    return treatment is not None and treatment.retries > 0 and not treatment.is_bad_point
+    return treatment is not None and treatment.retries > 0 and not treatment.needs_relief
 
 
 def needs_relief(cause: Cause) -> bool:

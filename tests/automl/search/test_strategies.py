@@ -231,6 +231,18 @@ def test_what_cannot_be_trained_is_avoided(name: str) -> None:
     assert sum(large[20:]) <= 4
 
 
+@pytest.mark.parametrize("name", ["auto", "bayesian", "bfbo"])
+def test_where_trainers_hang_is_left_too(name: str) -> None:
+    """Where the best seems to lie nobody comes to an end: the search must not wait there for ever."""
+
+    def hanging(params: Params) -> list[float] | Cause:
+        return Cause.TIMEOUT if float(params["dropout"]) < 0.15 else curve(params)  # type: ignore[arg-type]
+
+    study = play(make(name, seed=2), hanging, trials=40, epochs=EPOCHS)
+    late = [params["dropout"] < 0.15 for params in study.params][20:]  # type: ignore[operator]
+    assert sum(late) <= 4
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_lost_machines_teach_nothing(name: str) -> None:
     study = play(make(name), lambda _: Cause.INFRASTRUCTURE, trials=6, epochs=EPOCHS)

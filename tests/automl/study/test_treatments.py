@@ -38,5 +38,5 @@ def test_launches_end_after_as_many_as_the_table_says(cause: Cause) -> None:
     assert may_retry(TrialRecord(TrialId("0"), {}), cause) is (TREATMENTS[cause].retries > 0)
 
 
-def test_the_machine_is_to_blame_for_what_says_nothing_about_the_point() -> None:
+def test_the_machine_is_to_blame_for_what_is_tried_again_as_it_was() -> None:
     assert {cause for cause in Cause if is_machines_fault(cause)} == {Cause.INFRASTRUCTURE, Cause.TIMEOUT}
