@@ -142,7 +142,9 @@ def _last_words(record: TrialRecord) -> str:
 def _compared(record: TrialRecord, state: StudyState) -> str:
     metric = state.metric
     if record.value is None:
-        return f"It has no {metric.name} to compare."
+        is_measured = any(report.value is not None for report in record.reports)
+        broken = "; ".join(metric.find_broken(record.measures)) if is_measured else ""
+        return f"None of its epochs counts: {broken}." if broken else f"It has no {metric.name} to compare."
     text = f"Its best {metric.name} was {figure(record.value)} at epoch {record.best_epoch}"
     if record.state is TrialState.FAILED:
         return f"{text}, which does not count because it failed."

@@ -1,5 +1,6 @@
 """A trial in a paragraph, whatever became of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from automl.report.explanation import Explanation, explain_trial
 from automl.study.events import TrialEnded, TrialPaused, TrialQueued, TrialStarted
 from automl.study.state import read_state
 from automl.study.store import StudyFolder
-from automl.types import Cause, Origin, Role, TrialId, TrialState
+from automl.types import Cause, Constraint, Origin, Role, TrialId, TrialState
 
 
 def explain(folder: StudyFolder, name: str) -> Explanation:
@@ -83,6 +84,14 @@ def test_a_repeat_names_its_seed(tmp_path: Path) -> None:
     found = explain(write_study(tmp_path / "s", [*trial("0", [1.0]), *repeat]), "1")
     assert found.suggested == "It repeats a finalist with seed 2: finalist 2 on a fresh seed."
     assert found.compared == "Its best AP11 was 3.00 at epoch 1: 2.00 better than the default (1.00)."
+
+
+def test_a_trial_that_broke_a_limit_all_along_says_which(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", trial("0", [40.0], TrialState.PRUNED, Cause.EARLY_STOPPED))
+    metric = replace(METRIC, constraints=(Constraint("latency_ms", is_upper=True, bound=50.0),))
+    state = read_state(folder.events, metric)
+    found = explain_trial(folder, folder.read_sheet(), state, state.records[TrialId("0")])
+    assert found.compared == "None of its epochs counts: latency_ms <= 50 is asked for, not measured."
 
 
 def test_a_trial_without_a_score_says_so(tmp_path: Path) -> None:
