@@ -70,7 +70,7 @@ def state_finding(finding: Finding) -> str:
     """One or two sentences: who won, by how much, and how sure that is."""
     trial, name = f"Trial {finding.winner.id}", finding.metric.name
     if finding.is_default:
-        on_seeds = f" on {finding.seeds} fresh seeds each" if finding.seeds else ""
+        on_seeds = f" on {_seeds(finding)} each" if finding.seeds else ""
         value = "" if finding.winner.value is None else f" ({name} {figure(finding.winner.value)})"
         return f"No trial was better than the default spec{value}{on_seeds}."
     if finding.gain is None or finding.gain_val is None:
@@ -110,7 +110,7 @@ def _state_repeated(finding: Finding, trial: str) -> str:
     assert gain is not None
     measured = (
         f"{finding.change(gain.difference)} against the default spec on {_FRAMES[finding.part]}, "
-        f"mean of {finding.seeds} fresh seed{'s' if finding.seeds > 1 else ''} each"
+        f"mean of {_seeds(finding)} each"
     )
     if gain.interval is None or gain.probability is None:
         why = "one seed shows no spread" if finding.seeds == 1 else "all seeds gave the same figure"
@@ -123,3 +123,7 @@ def _state_repeated(finding: Finding, trial: str) -> str:
     if finding.is_real:
         return f"{trial} is better: {measured} ({doubt})."
     return f"No real difference found: {trial.lower()} has {measured} ({doubt})."
+
+
+def _seeds(finding: Finding) -> str:
+    return f"{finding.seeds} fresh seed{'s' if finding.seeds > 1 else ''}"

@@ -179,3 +179,10 @@ def test_the_interval_of_a_loss_is_told_in_its_own_sign() -> None:
     assert 0 < low < 0.7 < high
     assert "Trial 1 is better: -0.70 loss against the default spec" in verdict["statement"]
     assert f"90 % interval -{high:.4f}"[:20] in verdict["statement"]
+
+
+def test_one_fresh_seed_is_told_as_one() -> None:
+    records = [trial("0", 50.0), trial("1", 51.0), *repeats("0", 50.0), *repeats("1", 40.0)]
+    assert verdict_of(records)["statement"].endswith(
+        "than the default spec (AP11 50.00) on 1 fresh seed each."
+    )
