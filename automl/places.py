@@ -6,7 +6,7 @@ from pathlib import Path
 
 from automl.trials.folder import write_atomically
 
-__all__ = ["is_uri", "origin_of", "write_origin"]
+__all__ = ["is_uri", "origin_of", "tell_place", "write_origin"]
 
 _ORIGIN = ".origin"
 
@@ -22,6 +22,11 @@ def origin_of(results_dir: Path) -> str | None:
         return (results_dir / _ORIGIN).read_text("utf-8")
     except OSError:
         return None
+
+
+def tell_place(results_dir: Path) -> str:
+    """A place of results as ``--results-dir`` takes it: the folder, or the URI that it stands for."""
+    return origin_of(results_dir) or str(results_dir)
 
 
 def write_origin(results_dir: Path, uri: str) -> None:

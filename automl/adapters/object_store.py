@@ -70,15 +70,22 @@ class RemoteFolder:
         """All files below the folder, by name; none when the folder is not there.
 
         Raises:
-            EnvironmentUnusableError: the store does not answer, or refuses.
+            EnvironmentUnusableError: the store does not answer, refuses, or has no such bucket.
         """
         with self._telling("cannot be listed"):
             try:
                 found = self._system.find(self._root, detail=True)
             except FileNotFoundError:
+                if not self._has_bucket():
+                    raise
                 return []
         files = [self._as_file(path, entry) for path, entry in found.items()]
         return sorted((file for file in files if file.name), key=lambda file: file.name)
+
+    def _has_bucket(self) -> bool:
+        """Whether what holds the folder is there, without which nothing could ever be stored."""
+        bucket = self._root.partition("/")[0]
+        return not bucket or bool(self._system.exists(bucket))
 
     def download(self, name: str, path: Path) -> None:
         """Copy one file to this machine.

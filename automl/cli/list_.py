@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from automl.cli.studies import ResultsDir
+from automl.places import tell_place
 from automl.study.figures import figure
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def command(
     elif entries:
         print_table(_TITLES, [[_cell(entry[title]) for title in _TITLES] for entry in entries])
     else:
-        print(f"no studies or jobs in {results_dir}; another place is given with --results-dir")
+        print(f"no studies or jobs in {tell_place(results_dir)}; another place is given with --results-dir")
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import DataError, Fault, UsageError
-from automl.places import is_uri
+from automl.places import is_uri, tell_place
 from automl.planning.parents import PARENT_FUNCTIONS
 from automl.request import RunRequest
 from automl.schema.paths import get_path
@@ -143,7 +143,7 @@ def _places(request: RunRequest, root: Path) -> list[Path]:
         known = ", ".join(job.folder.name for job in jobs) or "none"
         raise UsageError(
             f"there is no {_CONVERT} job {request.convert_job_id!r}",
-            where=str(request.results_dir),
+            where=tell_place(request.results_dir),
             hint=f"jobs for {source}: {known}",
         )
     if chosen[0].converted != source:

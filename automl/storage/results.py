@@ -45,8 +45,7 @@ def open_results(place: str) -> Path:
     local = cache_root() / "results" / hashlib.sha256(remote.uri.encode()).hexdigest()[:16]
     local.mkdir(parents=True, exist_ok=True)
     write_origin(local, remote.uri)
-    found = (file for file in remote.list_files() if "/" in file.name)
-    for name, files in groupby(found, lambda file: file.name.partition("/")[0]):
+    for name, files in groupby(_list_studies(remote), lambda file: file.name.partition("/")[0]):
         study = local / name
         if (
             not is_written_here(study)
@@ -76,13 +75,19 @@ def fetch_best(study: Path) -> None:
     _fetch_part(study, lambda file: file.name.split("/")[1] == _BEST)
 
 
+def _list_studies(remote: RemoteFolder) -> list[RemoteFile]:
+    """What belongs to studies and jobs; hidden files are this machine's own and never come from elsewhere."""
+    named = ((file, file.name.rpartition("/")) for file in remote.list_files())
+    return [file for file, (folder, _, name) in named if folder and not name.startswith(".")]
+
+
 def _fetch_part(study: Path, is_wanted: Callable[[RemoteFile], bool]) -> None:
     """What is wanted of a study whose results lie elsewhere; nothing to do for one that lies here."""
     uri = origin_of(study.parent)
     if uri is None or is_written_here(study):
         return
     remote = RemoteFolder(uri)
-    own = [file for file in remote.list_files() if file.name.startswith(f"{study.name}/")]
+    own = [file for file in _list_studies(remote) if file.name.startswith(f"{study.name}/")]
     if _fetch_news(remote, study, own, is_wanted) is Side.FORKED:
         raise StudyError(
             f"{study.name} went on on another machine, from before what this one did not send",
@@ -167,8 +172,9 @@ def _is_news(file: RemoteFile, local: Path, ledger: Ledger, side: Side) -> bool:
 def _fetch(remote: RemoteFolder, file: RemoteFile, local: Path) -> tuple[str, Copy]:
     """Bring one file here; its name, and the copy that both sides hold now."""
     path = local / file.name
-    if not path.resolve().is_relative_to(local.resolve()):
-        raise DataError("leads out of the results", where=f"{remote.uri}/{file.name}")
+    study = local / file.name.partition("/")[0]
+    if ".." in path.parts or not path.resolve().is_relative_to(study.resolve()):
+        raise DataError("leads out of its study", where=f"{remote.uri}/{file.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

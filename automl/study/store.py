@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import EnvironmentUnusableError, StudyError, UsageError
-from automl.places import origin_of
+from automl.places import tell_place
 from automl.tracking import TrackingStore
 from automl.trials.folder import TrialFolder, write_atomically
 from automl.types import Budget, Constraint, Direction, Metric, StudyId, StudySheet, TrialId
@@ -47,7 +47,7 @@ class StudyFolder:
     @property
     def results_dir(self) -> str:
         """Where it lies, as ``--results-dir`` takes it: a folder, or the URI that the folder stands for."""
-        return origin_of(self.root.parent) or str(self.root.parent)
+        return tell_place(self.root.parent)
 
     @property
     def sheet(self) -> Path:
@@ -250,7 +250,7 @@ def find_folder(results_dir: Path, wanted: str | None = None) -> StudyFolder:
     known = ", ".join(folder.id for folder in folders[-5:]) or "nothing"
     raise UsageError(
         f"there is no study {wanted!r}" if wanted else "there is no study yet",
-        where=str(results_dir),
+        where=tell_place(results_dir),
         hint=f"found there: {known}; another place is given with --results-dir",
     )
 

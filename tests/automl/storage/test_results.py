@@ -2,22 +2,23 @@
 
 import json
 import logging
+import re
 import time
 from pathlib import Path
 
 import pytest
 
-from automl.adapters.object_store import RemoteFolder
+from automl.adapters.object_store import RemoteFile, RemoteFolder
 from automl.cli.best import command as show_best
 from automl.cli.leaderboard import print_summary
 from automl.cli.list_ import command as list_studies
 from automl.cli.studies import find_results
-from automl.errors import EnvironmentUnusableError
+from automl.errors import DataError, EnvironmentUnusableError, UsageError
 from automl.places import origin_of
 from automl.storage import fetch_study, make_uploader
 from automl.storage.upload import Uploader
 from automl.study.events import EventLog
-from automl.study.store import StudyFolder
+from automl.study.store import StudyFolder, find_folder
 from automl.study.summary import read_summary
 from tests.fakes.fake_study import finished_study
 
@@ -73,6 +74,37 @@ def test_hints_name_the_uri_and_no_folder_of_the_cache(
     lines = capsys.readouterr().out.splitlines()
     place = lines.index(f"results    file://{store}/study-1")
     assert lines[place + 1].strip() == f"here in {study.root}"
+
+
+@pytest.mark.parametrize("name", ["study-1/../../../x", "../x/y", "study-1/../study-2/events.jsonl"])
+def test_key_that_leads_out_of_its_study_writes_nothing(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(RemoteFolder, "list_files", lambda _: [RemoteFile(name, 1, "1")])
+    with pytest.raises(DataError, match=f"file://{store}/{re.escape(name)}: leads out of its study"):
+        find_results(f"file://{store}")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".origin"]
+
+
+def test_hidden_files_never_come_from_a_store(store: Path) -> None:
+    for name in (".origin", "study-1/.copies.json"):
+        (store / name).parent.mkdir(parents=True, exist_ok=True)
+        (store / name).write_text("s3://somebody/else")
+    results_dir = find_results(f"file://{store}")
+    assert (origin_of(results_dir), list(results_dir.iterdir())) == (
+        f"file://{store}",
+        [results_dir / ".origin"],
+    )
+
+
+def test_place_without_studies_is_named_as_it_was_given(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results_dir = find_results(f"file://{store}")
+    list_studies(results_dir=results_dir)
+    assert f"no studies or jobs in file://{store};" in capsys.readouterr().out
+    with pytest.raises(UsageError, match=f"^file://{store}: there is no study yet"):
+        find_folder(results_dir)
 
 
 def test_winners_model_comes_when_it_is_asked_for_and_those_of_trials_when_the_study_goes_on(

@@ -62,6 +62,14 @@ def test_study_is_found_from_another_machine(
     assert there.read_bytes() == folder.events.read_bytes()
 
 
+def test_bucket_that_is_not_there_is_told_before_a_study_begins(bucket: str) -> None:
+    with pytest.raises(
+        EnvironmentUnusableError, match=r"s3://nowhere/a: cannot be listed: .*bucket does not exist"
+    ):
+        find_results("s3://nowhere/a")
+    assert list(find_results(f"{bucket}/nothing/yet").glob("[a-z]*")) == []
+
+
 def test_bucket_that_is_not_there_is_told_when_something_is_sent(bucket: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(EnvironmentUnusableError, match="s3://nowhere: file cannot be stored: "):
