@@ -82,5 +82,5 @@ class Ledger:
 def _read(path: Path) -> dict[str, Copy]:
     try:
         return {name: Copy(**fields) for name, fields in json.loads(path.read_text("utf-8")).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}

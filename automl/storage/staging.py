@@ -184,5 +184,5 @@ def _is_whole(root: Path) -> bool:
     try:
         files = json.loads((root / _MANIFEST).read_text("utf-8"))["files"]
         return all((root / name).stat().st_size == entry["bytes"] for name, entry in files.items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, RecursionError):
         return False

@@ -62,6 +62,9 @@ def test_file_that_was_damaged_here_is_fetched_again(store: Path, downloads: lis
     (staged.root / "train.pkl").write_bytes(b"")
     staged.ensure()
     assert ((staged.root / "train.pkl").read_bytes(), len(downloads)) == (b"infos", 4)
+    (staged.root / ".staged.json").write_text('{"files":' * 100_000)
+    staged.ensure()
+    assert len(downloads) == 6
 
 
 def test_manifest_holds_size_and_hash(store: Path) -> None:

@@ -114,8 +114,9 @@ def test_two_histories_are_told_and_neither_is_overwritten(
     assert (study.events.read_bytes(), (store / "study-1/events.jsonl").read_bytes()) == (ours, theirs)
 
 
-def test_copy_without_a_ledger_is_compared_by_content(study: StudyFolder, store: Path) -> None:
-    (study.root / ".copies.json").unlink()
+@pytest.mark.parametrize("ledger", ["", "[]", '{"events.jsonl": {"a": 1}}', '{"a":' * 100_000])
+def test_copy_without_a_ledger_is_compared_by_content(study: StudyFolder, store: Path, ledger: str) -> None:
+    (study.root / ".copies.json").write_text(ledger)
     ours = go_on(study.events)
     find_results(f"file://{store}")
     assert study.events.read_bytes() == ours
