@@ -38,6 +38,10 @@ from automl.types import StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["RunTree", "fetch_study", "is_refusal"]
 
+logging.getLogger("urllib3.connectionpool").setLevel(
+    logging.ERROR
+)  # a server that is away is told once, by us
+
 _FORBIDDEN_IN_KEYS = re.compile(r"[^\w\-./: ]")
 _ID = re.compile(r"\w[\w.-]*")
 _LONGEST_PARAM = 6000

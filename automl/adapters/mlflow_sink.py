@@ -45,7 +45,7 @@ class MlflowSink:
     def study_started(self, sheet: StudySheet, past: Sequence[TrialRecord] = ()) -> None:  # noqa: ARG002
         """Begin to follow; for a plain training the parent is the only run."""
         self._mirror = StudyMirror(sheet, self._store)
-        self._study = sheet.study_id
+        self._sync = StudyFolder(sheet.root).command("sync")
         self._thread.start()
 
     def trial_started(self, record: TrialRecord) -> None:  # noqa: ARG002 - the events say it
@@ -70,10 +70,10 @@ class MlflowSink:
         if self._thread.is_alive() or self._mirror.behind:
             _LOG.warning(
                 "MLflow at %s did not take everything within %.0f s; nothing is lost, the rest is sent by: "
-                "automl sync %s",
+                "%s",
                 self._store.uri,
                 self._flush_s,
-                self._study,
+                self._sync,
             )
 
     def _work(self) -> None:

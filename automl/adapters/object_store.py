@@ -18,6 +18,9 @@ from automl.errors import EnvironmentUnusableError
 __all__ = ["RemoteFile", "RemoteFolder"]
 
 _TALKATIVE = ("aiobotocore", "botocore", "fsspec", "s3fs")
+_S3 = ("s3://", "s3a://")
+_ONE_ATTEMPT = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
+"""s3fs tries five times; were botocore to try five times each, a server that hangs took six minutes."""
 _VERSION_KEYS = ("ETag", "etag", "md5Hash", "mtime")
 _TIME_KEYS = ("LastModified", "last_modified", "updated", "mtime")
 
@@ -53,7 +56,8 @@ class RemoteFolder:
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
         try:
-            self._system, self._root = url_to_fs(self.uri, use_listings_cache=False)
+            options = _ONE_ATTEMPT if self.uri.startswith(_S3) else {}
+            self._system, self._root = url_to_fs(self.uri, use_listings_cache=False, **options)
         except ImportError as error:
             raise EnvironmentUnusableError(
                 f"needs a package that is not installed: {error}",

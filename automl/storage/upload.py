@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ __all__ = ["Uploader", "make_uploader", "send_study"]
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_S = 5.0
-_LAST_ATTEMPTS = 3
+_LAST_ATTEMPTS, _LONGEST_GOODBYE_S = 3, 60.0
 
 
 def make_uploader(study: Path) -> Sequence[Uploader]:
@@ -81,8 +82,9 @@ class Uploader:
         self._is_over.set()
         if self._thread is not None:
             self._thread.join()
-        for _ in range(_LAST_ATTEMPTS):
-            if self._copy():
+        ends_at = time.monotonic() + _LONGEST_GOODBYE_S
+        for attempt in range(_LAST_ATTEMPTS):
+            if (attempt == 0 or time.monotonic() < ends_at) and self._copy():
                 return
         _LOG.warning(
             "study=%s is not whole at %s: `%s` sends the rest when it answers",

@@ -1,6 +1,7 @@
 """The run tree of a study: what it looks like, and that it comes out the same whatever happens on the way."""
 
 import json
+import logging
 import multiprocessing
 import threading
 from collections.abc import Sequence
@@ -128,6 +129,13 @@ def expected(tree: Tree) -> dict[str, Any]:
 
 def same(picture: dict[str, Any], expected: dict[str, Any], study: str) -> bool:
     return eval(repr(expected).replace("study-a", study)) == picture  # noqa: S307 - our own text
+
+
+def test_mlflow_and_its_http_client_say_nothing_of_their_own() -> None:
+    from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
+
+    assert MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get()
+    assert not logging.getLogger("urllib3.connectionpool").isEnabledFor(logging.WARNING)
 
 
 def test_one_parent_with_a_child_per_trial(tree: Tree) -> None:
@@ -297,7 +305,8 @@ def test_tracker_that_is_down_is_a_warning_and_sync_sends_it_all(
     sheet = make_study(results / "study-down")
     follow(sheet, TrackingStore("http://127.0.0.1:9", "study-down"))
     assert "MLflow at http://127.0.0.1:9" in caplog.text
-    assert "nothing is lost, the rest is sent by: automl sync study-down" in caplog.text
+    way_on = f"automl sync study-down --results-dir {results}"
+    assert f"nothing is lost, the rest is sent by: {way_on}" in caplog.text
     folder = StudyFolder(sheet.root)
     assert folder.read_tracking() is None
     assert folder.read_tracking_store() == TrackingStore("http://127.0.0.1:9", "study-down")

@@ -62,6 +62,13 @@ def test_study_is_found_from_another_machine(
     assert there.read_bytes() == folder.events.read_bytes()
 
 
+def test_server_that_hangs_is_asked_by_one_library_at_a_time(bucket: str) -> None:
+    """s3fs asks five times; were botocore to ask five times each, a file would take minutes to give up."""
+    folder = RemoteFolder(bucket)
+    folder.list_files()
+    assert folder._system.s3.meta.config.retries["total_max_attempts"] == 1
+
+
 def test_bucket_that_is_not_there_is_told_before_a_study_begins(bucket: str) -> None:
     with pytest.raises(
         EnvironmentUnusableError, match=r"s3://nowhere/a: cannot be listed: .*bucket does not exist"
