@@ -32,8 +32,10 @@ def command(
 
     folder = find_folder(results_dir, study_id)
     fetch_models(folder.root)
-    files = send_study(folder.root)
-    done = sync(folder, tracking_uri=tracking_uri)
+    try:
+        done = sync(folder, tracking_uri=tracking_uri)
+    finally:  # results do not wait for MLflow, whose progress they hold
+        files = send_study(folder.root)
     if as_json:
         print(json.dumps({**done.to_json(), "files": files}))
     else:

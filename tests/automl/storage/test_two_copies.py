@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from automl.cli.studies import find_results
-from automl.errors import StudyError
+from automl.cli.sync import command as sync
+from automl.errors import EnvironmentUnusableError, StudyError
 from automl.storage import fetch_best, fetch_study, make_uploader, results, send_study
 from automl.study.store import StudyFolder
 from tests.fakes.fake_study import finished_study
@@ -62,6 +63,19 @@ def test_what_was_never_sent_outlives_a_store_whose_clock_is_ahead(study: StudyF
     fetch_study(study.root)
     assert study.events.read_bytes() == ours
     assert (send_study(study.root), sent.read_bytes()) == (1, ours)
+
+
+def test_sync_sends_results_though_mlflow_is_down(
+    study: StudyFolder, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise EnvironmentUnusableError("MLflow is down")
+
+    monkeypatch.setattr("automl.app.sync", fail)
+    ours = go_on(study.events)
+    with pytest.raises(EnvironmentUnusableError, match="MLflow is down"):
+        sync("study-1", results_dir=find_results(f"file://{store}"))
+    assert (store / "study-1" / "events.jsonl").read_bytes() == ours
 
 
 def test_nothing_is_fetched_again_that_was_sent_from_here(
