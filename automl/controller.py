@@ -162,6 +162,7 @@ class _Study:
     def start(self) -> None:
         """Announce the study, and pick up the trials that lost their controller."""
         pid = os.getpid()
+        self._folder.drop_drafts()
         for record in self.state.records.values():
             if not record.state.is_final:
                 end_leftovers(self._folder.trial(record.id))

@@ -26,6 +26,8 @@ _TRACKING_IDS = ("tracking_uri", "experiment_id", "run_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DRAFT = re.compile(r"\..+\.tmp|warm_start\.json")
 """What a study leaves behind whose controller died before ``study.json`` was written."""
+_WRITER = re.compile(r"\..+\.(\d+)\.tmp")
+"""A file that a process writes under another name first."""
 _DEFAULT_RESULTS_DIR = "results"
 
 
@@ -102,6 +104,13 @@ class StudyFolder:
     def trial(self, trial: TrialId) -> TrialFolder:
         """Folder of one trial."""
         return TrialFolder(self.root / "trials" / trial)
+
+    def drop_drafts(self) -> None:
+        """Delete what processes that died here left half written; a copy of a model may be large."""
+        for path in (*self.root.glob(".*.tmp"), *self.best.glob(".*.tmp")):
+            writer = _WRITER.fullmatch(path.name)
+            if writer and process_start(int(writer[1])) is None:
+                path.unlink(missing_ok=True)
 
     def write_sheet(self, sheet: StudySheet, asked: Mapping[str, Any]) -> None:
         """Write ``study.json``.

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,14 @@ def test_study_whose_controller_died_before_its_sheet_was_written_can_begin(tmp_
     (root / "notes.txt").touch()
     with pytest.raises(UsageError, match="is there already and is no study"):
         new_folder(tmp_path, "study", "night")
+
+
+def test_only_what_a_dead_process_left_half_written_is_dropped(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "study")
+    folder.best.mkdir(parents=True)
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=subprocess.PIPE)
+    names = [f".checkpoint.pth.{int(ended.stdout)}.tmp", f".spec.yaml.{os.getpid()}.tmp", ".notes.tmp"]
+    for name in names:
+        (folder.best / name).touch()
+    folder.drop_drafts()
+    assert sorted(path.name for path in folder.best.iterdir()) == sorted(names[1:])
