@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from automl.app.strategy import make_strategy
 from automl.errors import UsageError
 from automl.planning import Plan, make_plan
-from automl.planning.sizing import AlgorithmChoice
+from automl.planning.sizing import choose_algorithm
 from automl.request import RunRequest
 from automl.simulation import ClusterShape, Landscape, SimulatedStudy, TrialTimes, measure_times, simulate
 
@@ -23,24 +23,26 @@ class SimulationRequest:
 
     Attributes:
         shape: the cluster.
-        algorithms: by name; none means the planned one.
+        compared: algorithms beside the planned one, by name.
         epoch_s: seconds an epoch; None takes the median of past studies.
         startup_s: seconds from resources to the first step; None likewise.
     """
 
     shape: ClusterShape
-    algorithms: Sequence[str] = ()
+    compared: Sequence[str] = ()
     epoch_s: float | None = None
     startup_s: float | None = None
 
 
 def simulate_plan(request: RunRequest, wanted: SimulationRequest) -> Iterator[tuple[str, SimulatedStudy]]:
-    """Algorithm and what the study would take by it, one after another.
+    """Algorithm and what the study would take by it, the planned one first.
 
-    The landscape is made up, so only what an algorithm costs can be compared, not what it finds on real data.
+    ``auto`` is what it would be with as many trials at once as the cluster holds. The landscape is made up,
+    so only what an algorithm costs can be compared, not what it finds on real data.
 
     Raises:
-        UsageError: no study is planned, a trial does not fit, or nothing says how long an epoch takes.
+        UsageError: no study is planned, a trial does not fit, there is no such algorithm, or nothing says how
+            long an epoch takes.
         AutomlError: the plan cannot be made.
     """
     plan = make_plan(replace(request, ray_address=request.ray_address or _JOINED))
@@ -51,9 +53,11 @@ def simulate_plan(request: RunRequest, wanted: SimulationRequest) -> Iterator[tu
     times = replace(times, worker_s=times.worker_s / wanted.shape.nodes)  # each node starts its own
     slots = min(wanted.shape.slots(plan.resources), request.max_concurrent or wanted.shape.gpus)
     landscape = Landscape(search.space, search.metric, search.seed)
-    for name in wanted.algorithms or (search.algorithm.name,):
-        chosen = replace(search, algorithm=AlgorithmChoice(name, "simulated"), concurrent=slots)
-        yield name, simulate(make_strategy(chosen), landscape, times, slots=slots, budget=search.budget)
+    names = dict.fromkeys((request.algorithm, *wanted.compared))
+    choices = [choose_algorithm(n, search.budget, space=search.space, concurrent=slots) for n in names]
+    for choice in dict.fromkeys(replace(choice, reason="simulated") for choice in choices):
+        strategy = make_strategy(replace(search, algorithm=choice, concurrent=slots))
+        yield choice.name, simulate(strategy, landscape, times, slots=slots, budget=search.budget)
 
 
 def _times(plan: Plan, wanted: SimulationRequest) -> TrialTimes:

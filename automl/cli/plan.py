@@ -25,7 +25,9 @@ _SIMULATION = {
     "gpus_per_node": _option(int | None, "--gpus-per-node", "GPUs of each node (8)."),
     "epoch_seconds": _option(float | None, "--epoch-seconds", "One epoch; default from past studies."),
     "startup_seconds": _option(float | None, "--startup-seconds", "Start of a trial; default likewise."),
-    "compare": _option(list[str] | None, "--compare", "Another algorithm to play; repeatable."),
+    "compare": _option(
+        list[str] | None, "--compare", "Another algorithm beside the planned one; repeatable."
+    ),
 }
 
 
