@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def load_plain(path: Path, *, what: str, hint: str) -> Any:
         TypeError,
         OverflowError,
         MemoryError,
+        struct.error,
     ) as error:
         message = f"not a plain pickle of bevfusion ({str(error) or type(error).__name__})"
         raise DataError(message, where=str(path), hint=hint) from error

@@ -76,7 +76,7 @@ def test_index_that_a_file_names_makes_no_room(tmp_path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"a": 1})[:-4]])
+@pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"a": 1})[:-4], b"J", b"\x80\x00\x95"])
 def test_what_is_no_pickle_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "infos.pkl"
     path.write_bytes(content)
