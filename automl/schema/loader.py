@@ -124,7 +124,7 @@ class _Reader:
 
     def read_leaf(self, name: str, node: Mapping[str, Any]) -> Leaf:
         kind, is_loose = self.read_type(name, node)
-        enum = tuple(node.get("enum") or ())
+        enum = self.options(name, node)
         depends_on = tuple(
             part.strip() for part in str(node.get("depends_on") or "").split(",") if part.strip()
         )
@@ -150,7 +150,8 @@ class _Reader:
     def read_type(self, name: str, node: Mapping[str, Any]) -> tuple[LeafType, bool]:
         said = node.get("type")
         if said is None:
-            said = [part.get("type") for part in node.get("anyOf") or () if isinstance(part, dict)]
+            parts = node.get("anyOf")
+            said = [p.get("type") for p in parts if isinstance(p, dict)] if isinstance(parts, list) else []
         if isinstance(said, list):
             kinds = [_TYPES[option] for option in said if isinstance(option, str) and option in _TYPES]
             number = next((kind for kind in kinds if kind.is_number), None)
@@ -176,6 +177,13 @@ class _Reader:
             self.fault(name, f"{key} is {value!r}", "bounds are numbers")
             return absent
         return absent if math.isnan(value) or math.isinf(value) else value
+
+    def options(self, name: str, node: Mapping[str, Any]) -> tuple[Any, ...]:
+        options = node.get("enum") or ()
+        if isinstance(options, list | tuple) and all(map(_is_value, options)):
+            return tuple(options)
+        self.fault(name, f"enum is {options!r}", "a list of strings, numbers, booleans, or lists of these")
+        return ()
 
     def weights(self, name: str, node: Mapping[str, Any], enum: tuple[Any, ...]) -> tuple[float, ...]:
         weights = node.get("option_weights") or ()
@@ -220,3 +228,8 @@ class _Reader:
 def _names(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
     names = document.get(key)
     return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _is_value(option: Any) -> bool:
+    """Whether a parameter may have this value: an object is a group of others."""
+    return all(map(_is_value, option)) if isinstance(option, list) else not isinstance(option, dict)

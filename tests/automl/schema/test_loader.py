@@ -83,6 +83,19 @@ def test_all_that_is_not_understood_is_told_at_once(tmp_path: Path) -> None:
     assert "train.schema.json:gone: stands in automl_default_parameters, but is no leaf" in text
 
 
+@pytest.mark.parametrize("options", [1.5, "ab", {"a": 1}, ["a", {"b": 1}], [["a", [{}]]]])
+def test_options_that_no_parameter_can_have_are_told(tmp_path: Path, options: object) -> None:
+    with pytest.raises(SchemaError) as caught:
+        load(tmp_path, schema_document({"a": leaf("categorical", "a", enum=options)}, []))
+    (fault,) = caught.value.faults
+    assert fault.message == f"enum is {options!r}"
+
+
+def test_alternatives_that_are_no_list_leave_the_type_open(tmp_path: Path) -> None:
+    odd = {"a": {"anyOf": 3, "default": 1}}
+    assert load(tmp_path, schema_document(odd, [])).leaves["a"].type is LeafType.ANY
+
+
 def test_a_file_without_properties_is_no_schema(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match=r"train\.schema\.json: has no properties"):
         load(tmp_path, {"type": "object"})
