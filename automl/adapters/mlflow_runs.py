@@ -38,9 +38,8 @@ from automl.types import StudySheet, TrialId, TrialRecord, TrialState
 
 __all__ = ["RunTree", "fetch_study", "is_refusal"]
 
-logging.getLogger("urllib3.connectionpool").setLevel(
-    logging.ERROR
-)  # a server that is away is told once, by us
+# A server that is away is told once, by us.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 _FORBIDDEN_IN_KEYS = re.compile(r"[^\w\-./: ]")
 _ID = re.compile(r"\w[\w.-]*")

@@ -53,11 +53,11 @@ def simulate_plan(request: RunRequest, wanted: SimulationRequest) -> Iterator[tu
     times = replace(times, worker_s=times.worker_s / wanted.shape.nodes)  # each node starts its own
     slots = min(wanted.shape.slots(plan.resources), request.max_concurrent or wanted.shape.gpus)
     landscape = Landscape(search.space, search.metric, search.seed)
-    names = dict.fromkeys((request.algorithm, *wanted.compared))
+    names = (request.algorithm, *wanted.compared)
     choices = [choose_algorithm(n, search.budget, space=search.space, concurrent=slots) for n in names]
-    for choice in dict.fromkeys(replace(choice, reason="simulated") for choice in choices):
+    for name, choice in {choice.name: choice for choice in choices}.items():
         strategy = make_strategy(replace(search, algorithm=choice, concurrent=slots))
-        yield choice.name, simulate(strategy, landscape, times, slots=slots, budget=search.budget)
+        yield name, simulate(strategy, landscape, times, slots=slots, budget=search.budget)
 
 
 def _times(plan: Plan, wanted: SimulationRequest) -> TrialTimes:

@@ -17,6 +17,7 @@ from automl.places import is_uri, origin_of, write_origin
 from automl.storage.cache import cache_root
 from automl.storage.ledger import Copy, Ledger
 from automl.storage.sides import EVENTS, Side, find_side
+from automl.trials.folder import draft_of
 
 __all__ = ["fetch_best", "fetch_study", "is_written_here", "open_results"]
 
@@ -176,7 +177,7 @@ def _fetch(remote: RemoteFolder, file: RemoteFile, local: Path) -> tuple[str, Co
     if ".." in path.parts or not path.resolve().is_relative_to(study.resolve()):
         raise DataError("leads out of its study", where=f"{remote.uri}/{file.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = draft_of(path)
     try:
         remote.download(file.name, draft)
         os.utime(draft, (file.changed_at, file.changed_at))  # commands show when a study was written

@@ -15,7 +15,7 @@ from typing import Any
 from automl.errors import EnvironmentUnusableError, StudyError, UsageError
 from automl.places import tell_place
 from automl.tracking import TrackingStore
-from automl.trials.folder import TrialFolder, write_atomically
+from automl.trials.folder import TrialFolder, write_atomically, writer_of
 from automl.types import Budget, Constraint, Direction, Metric, StudyId, StudySheet, TrialId
 
 __all__ = ["StudyFolder", "check_name", "find_folder", "list_folders", "new_folder", "process_start"]
@@ -26,8 +26,6 @@ _TRACKING_IDS = ("tracking_uri", "experiment_id", "run_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DRAFT = re.compile(r"\..+\.tmp|warm_start\.json")
 """What a study leaves behind whose controller died before ``study.json`` was written."""
-_WRITER = re.compile(r"\..+\.(\d+)\.tmp")
-"""A file that a process writes under another name first."""
 _DEFAULT_RESULTS_DIR = "results"
 
 
@@ -108,8 +106,8 @@ class StudyFolder:
     def drop_drafts(self) -> None:
         """Delete what processes that died here left half written; a copy of a model may be large."""
         for path in (*self.root.glob(".*.tmp"), *self.best.glob(".*.tmp")):
-            writer = _WRITER.fullmatch(path.name)
-            if writer and process_start(int(writer[1])) is None:
+            writer = writer_of(path)
+            if writer is not None and process_start(writer) is None:
                 path.unlink(missing_ok=True)
 
     def write_sheet(self, sheet: StudySheet, asked: Mapping[str, Any]) -> None:

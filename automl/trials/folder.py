@@ -11,9 +11,18 @@ from pathlib import Path
 from automl.schema.documents import dump_yaml
 from automl.types import Spec
 
-__all__ = ["Checkpoint", "TrialFolder", "copy_atomically", "sync_folder", "write_atomically"]
+__all__ = [
+    "Checkpoint",
+    "TrialFolder",
+    "copy_atomically",
+    "draft_of",
+    "sync_folder",
+    "write_atomically",
+    "writer_of",
+]
 
 _CHECKPOINT_NAME = re.compile(r"(?:^|[_.-])epoch[_=-]?0*(\d+)(?:[_.-][^/]*)?\.(?:pth|pt|ckpt|tlt|hdf5|json)$")
+_DRAFT = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 @dataclass(frozen=True)
@@ -124,13 +133,24 @@ class TrialFolder:
                 checkpoint.path.unlink(missing_ok=True)
 
 
+def draft_of(path: Path) -> Path:
+    """The name under which this process writes a file before it is renamed."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def writer_of(draft: Path) -> int | None:
+    """The process that writes, or wrote, a draft; None for what is none."""
+    found = _DRAFT.fullmatch(draft.name)
+    return int(found[1]) if found else None
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write under another name, sync, rename: no reader sees half a file, a full disk leaves the old one.
 
     Raises:
         OSError: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = draft_of(path)
     try:
         with draft.open("w", encoding="utf-8") as stream:
             stream.write(text)
@@ -149,7 +169,7 @@ def copy_atomically(source: Path, target: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    draft = draft_of(target)
     try:
         shutil.copyfile(source, draft)
         with draft.open("rb") as stream:

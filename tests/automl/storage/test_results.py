@@ -23,17 +23,6 @@ from automl.study.summary import read_summary
 from tests.fakes.fake_study import finished_study
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AUTOML_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
 @pytest.fixture
 def study(store: Path) -> StudyFolder:
     """A finished study in the working folder of the store, with a winner and a checkpoint."""

@@ -14,10 +14,8 @@ from automl.storage.cache import make_room
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AUTOML_CACHE", str(tmp_path / "cache"))
+def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("automl.storage.cache._held", {})
-    return tmp_path / "cache"
 
 
 @pytest.fixture

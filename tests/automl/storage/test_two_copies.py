@@ -17,17 +17,6 @@ from tests.fakes.fake_study import finished_study
 AHEAD_S = 3600.0
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AUTOML_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
 @pytest.fixture
 def study(store: Path) -> StudyFolder:
     """A study of which both sides hold the same, with a winner's model."""
