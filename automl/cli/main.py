@@ -14,7 +14,7 @@ from types import MappingProxyType
 import typer
 
 from automl import __version__
-from automl.errors import AutomlError, ExitCode
+from automl.errors import AutomlError, EnvironmentUnusableError, ExitCode
 
 __all__ = ["COMMANDS", "Command", "application", "main"]
 
@@ -71,6 +71,8 @@ def _run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return _tell_usage(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001  # the edge: everything unexpected ends here, with its traceback
+        if refusal := _refusal(error):
+            return _tell(refusal, as_json=as_json)
         traceback.print_exc()
         if as_json:
             _print_error("defect", f"{type(error).__name__}: {error}")
@@ -128,6 +130,18 @@ def _configure_logging(*, quiet: bool) -> None:
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
+
+
+def _refusal(error: Exception) -> AutomlError | None:
+    """What to tell of a path that the system refuses: no right to it, too long, a disk that fails.
+
+    A file that is missing is none of these: each command asks for those it needs.
+    """
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError) or error.filename is None:
+        return None
+    hint = "see that this account may use it, or name another place"
+    reason = error.strerror or type(error).__name__
+    return EnvironmentUnusableError(f"cannot be used: {reason}", where=str(error.filename), hint=hint)
 
 
 def _tell(error: AutomlError, *, as_json: bool) -> int:

@@ -140,7 +140,7 @@ class _FileReader:
 
     def base_path(self, base: str) -> Path:
         path = self.path.parent / (base if base.endswith((".yaml", ".yml")) else f"{base}.yaml")
-        if not path.is_file():
+        if not _is_file(path):
             known = ", ".join(sorted(other.stem for other in self.path.parent.glob("*.yaml")))
             raise SpaceError(
                 f"{base!r} is not there", where=f"{self.path}:extends", hint=f"there are {known}"
@@ -149,6 +149,13 @@ class _FileReader:
 
     def fault(self, key: str, message: str, hint: str) -> None:
         self.faults.append(Fault(message, f"{self.path}:{key}", hint))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have, or a place that nobody may look into
+        return False
 
 
 def _is_texts(value: Any) -> bool:

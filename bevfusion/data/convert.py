@@ -86,17 +86,26 @@ def _published(output_dir: Path) -> Iterator[Path]:
     """A stage for the files of ``output_dir``; errors speak of the places they would have been put in."""
     stage = output_dir
     try:
-        with staged(output_dir) as stage:
+        with staged(output_dir) as stage, _reading_apart_from(stage):
             yield stage
     except DataError as error:
         raise DataError([_at(output_dir, stage, fault) for fault in error.faults]) from error
     except OSError as error:
-        fault = Fault(
-            f"cannot be written ({error.strerror})",
-            where=str(error.filename or output_dir),
-            hint="make room, or choose another results_dir",
-        )
+        hint = "make room, or choose another results_dir"
+        fault = Fault(f"cannot be written ({error.strerror})", str(error.filename or output_dir), hint)
         raise DataError(_at(output_dir, stage, fault)) from error
+
+
+@contextmanager
+def _reading_apart_from(stage: Path) -> Iterator[None]:
+    """While the files are made, what fails and lies outside of the stage is a file of the data set."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(error.filename).is_relative_to(stage):
+            raise
+        hint = "see that this account may read it"
+        raise DataError(f"cannot be read ({error.strerror})", where=str(error.filename), hint=hint) from error
 
 
 def _at(folder: Path, stage: Path, fault: Fault) -> Fault:

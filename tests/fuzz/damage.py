@@ -95,6 +95,11 @@ def _at(document: Any, path: Sequence[Any]) -> Any:
     return document
 
 
+def _own(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> Any:
+    """A value of its own: what is sampled is one object for all draws, and could end up inside itself."""
+    return copy.deepcopy(draw(values))
+
+
 @st.composite
 def warped(draw: st.DrawFn, document: Any, values: st.SearchStrategy[Any] = VALUES) -> Any:
     """The document with other values, keys renamed, moved, removed or given an unknown neighbour."""
@@ -106,7 +111,7 @@ def warped(draw: st.DrawFn, document: Any, values: st.SearchStrategy[Any] = VALU
             st.sampled_from(("value", "value", "value", "rename", "remove", "move", "wrap", "add", "deep"))
         ):
             case "value":
-                parent[key] = draw(values)
+                parent[key] = _own(draw, values)
             case "rename" if isinstance(parent, dict) and len(path) > 1:
                 parent[draw(st.sampled_from(WORDS) | st.text(max_size=6))] = parent.pop(key)
             case "remove" if len(path) > 1:
@@ -118,7 +123,7 @@ def warped(draw: st.DrawFn, document: Any, values: st.SearchStrategy[Any] = VALU
                     st.sampled_from(([parent[key]], {str(key): parent[key]}, [parent[key]] * 40))
                 )
             case "add" if isinstance(parent[key], dict):
-                parent[key][draw(st.sampled_from(WORDS) | st.text(max_size=6))] = draw(values)
+                parent[key][draw(st.sampled_from(WORDS) | st.text(max_size=6))] = _own(draw, values)
             case _:
                 parent[key] = DEEP
     return changed[""]

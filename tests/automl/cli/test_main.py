@@ -93,6 +93,25 @@ def test_a_defect_shows_its_traceback_and_still_speaks_json(
     assert "Traceback" in err
 
 
+def test_a_path_that_the_system_refuses_is_told_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raising(monkeypatch, PermissionError(13, "Permission denied", "/data/kitti"))
+    code, out, err = run(capsys, "list")
+    assert (code, out) == (3, "")
+    assert err.startswith("error: /data/kitti: cannot be used: Permission denied\n  -> see that this account")
+    assert json.loads(run(capsys, "list", "--json")[1])["error"]["kind"] == "environment"
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "/x"), OSError("no path known")])
+def test_a_file_that_is_missing_where_nobody_asked_for_it_is_a_defect(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    raising(monkeypatch, error)
+    code, _, err = run(capsys, "list")
+    assert (code, "Traceback" in err) == (1, True)
+
+
 @pytest.mark.parametrize("arguments", [["plan", "--nope"], ["plam"], ["plan", "--trials", "many"]])
 def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     code, out, err = run(capsys, *arguments)

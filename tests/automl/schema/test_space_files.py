@@ -191,6 +191,11 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     assert "bad.yaml:c.when: ['d'] does not fit" in found
 
 
+def test_extends_of_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError, match="9' is not there"):
+        read_space_file(write(tmp_path, "a", f"extends: '{'9' * 300}'"))
+
+
 def test_extends_that_leads_nowhere_or_back_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpaceError, match=r"a\.yaml:extends: 'b' is not there\n  -> there are a"):
         read_space_file(write(tmp_path, "a", "extends: b"))

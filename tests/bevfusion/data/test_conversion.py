@@ -202,12 +202,24 @@ def test_results_folder_that_cannot_be_written_is_named(kitti_root: Path, tmp_pa
         run(ConvertSpec(root_dir=str(kitti_root), results_dir=str(tmp_path / "job")))
 
 
+def test_file_of_the_data_set_that_may_not_be_read_is_named(
+    kitti_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)\n  -> see that this account"):
+        convert(kitti_root, tmp_path / "job")
+
+
 @pytest.mark.parametrize("full", ["points", "infos"])
 def test_disk_full_is_told_by_its_own_name_and_leaves_nothing(
     kitti_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: str
 ) -> None:
     def no_space(path: Path | int, *_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        place = [str(path)] if isinstance(path, Path) else []  # of a descriptor the system tells no name
+        raise OSError(errno.ENOSPC, "No space left on device", *place)
 
     monkeypatch.setattr(*((Path, "write_bytes") if full == "points" else (os, "fsync")), no_space)
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)\n  -> make room"):
