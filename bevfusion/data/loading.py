@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 
@@ -15,6 +17,7 @@ from bevfusion.errors import DataError
 __all__ = ["POINT_FEATURES", "load_image", "load_points", "read_image_size"]
 
 POINT_FEATURES = 4
+_IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
 
 
 def load_points(path: Path, *, num_features: int = POINT_FEATURES) -> NDArray[np.float32]:
@@ -84,12 +87,9 @@ def load_image(path: Path) -> Image.Image:
     Raises:
         DataError: missing or damaged file.
     """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image if image.mode == "RGB" else image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _image_error(path, error) from error
+    with _opened(path) as image:
+        image.load()
+        return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def read_image_size(path: Path) -> tuple[int, int]:
@@ -101,11 +101,18 @@ def read_image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: missing or damaged file.
     """
+    with _opened(path) as image:
+        image.verify()
+        return image.height, image.width
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image in one of the formats that cameras are recorded in: each decoder is code for foreign bytes."""
     try:
-        with Image.open(path) as image:
-            image.verify()
-            return image.height, image.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with Image.open(path, formats=_IMAGE_FORMATS) as image:
+            yield image
+    except Exception as error:  # in damaged bytes, decoders stumble over anything
         raise _image_error(path, error) from error
 
 
@@ -116,5 +123,6 @@ def _image_error(path: Path, error: Exception) -> DataError:
             where=str(path),
             hint="restore it, or remove the frame from the lists of frames",
         )
-    reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+    formats = ", ".join(_IMAGE_FORMATS)
+    reason = f"none of {formats}" if isinstance(error, UnidentifiedImageError) else str(error)
     return DataError(f"the image is damaged ({reason})", where=str(path), hint="copy the image again")

@@ -56,7 +56,7 @@ class Patch:
 
     def open(self) -> Image.Image:
         """The pixels, RGB."""
-        return Image.open(io.BytesIO(self.png)).convert("RGB")
+        return Image.open(io.BytesIO(self.png), formats=("PNG",)).convert("RGB")
 
 
 @dataclass(frozen=True)

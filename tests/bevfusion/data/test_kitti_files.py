@@ -177,13 +177,28 @@ def test_grey_image_is_loaded_as_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [load_image, read_image_size])
+def test_image_without_pixels_is_damaged_and_no_defect(tmp_path: Path, read) -> None:
+    empty = "89504e470d0a1a0a0000000d4948445200000008000000040802000000 3cafe9a7 0000000049454e44ae426082"
+    (tmp_path / "a.png").write_bytes(bytes.fromhex(empty))
+    with pytest.raises(DataError, match=r"a.png: the image is damaged \("):
+        read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("read", [load_image, read_image_size])
+def test_format_that_no_camera_writes_is_not_decoded(tmp_path: Path, read) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png", format="TIFF")
+    with pytest.raises(DataError, match=r"damaged \(none of PNG, JPEG, WEBP, BMP, PPM\)"):
+        read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("read", [load_image, read_image_size])
 def test_damaged_or_missing_image_is_named(kitti_root: Path, read) -> None:
     path = kitti_root / "training/image_2/000000.png"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match=r"000000.png: the image is damaged \("):
         read(path)
     path.write_text("no image")
-    with pytest.raises(DataError, match=r"000000.png: the image is damaged \(not an image\)"):
+    with pytest.raises(DataError, match=r"000000.png: the image is damaged \(none of PNG, JPEG"):
         read(path)
     path.unlink()
     with pytest.raises(DataError, match=r"000000.png: the image is missing"):
