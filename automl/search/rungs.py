@@ -97,14 +97,17 @@ class SuccessiveHalving:
     def next_promotion(self, *, is_full: bool) -> Promotion | None:
         """The best paused trial of the highest rung that has a place; leaves no trace.
 
+        A place is not given to a lesser one while the best is still on the way to its pause.
+
         Args:
             is_full: no new trial will come; places are rounded up then, so that the best of a few goes on.
         """
         for epoch, rung in reversed(self._rungs.items()):
             if rung.promotable and rung.places(is_full=is_full) >= 1:
-                best = rung.best(rung.promotable, self._judge_of(rung))
+                best = rung.best(self._judge_of(rung))
                 told = f"best of those that wait at epoch {epoch}, where {len(rung.standing)} came"
-                return Promotion(best, told)
+                if best in rung.promotable:
+                    return Promotion(best, told)
         return self._unfinished_leader() if is_full else None
 
     def on_suggested(self, record: TrialRecord) -> None:
@@ -129,14 +132,14 @@ class SuccessiveHalving:
 
     def on_paused(self, record: TrialRecord) -> None:
         """A trial can be promoted from now on."""
-        if record.id in self._waits_at:
-            rung = self._rungs[self._waits_at[record.id]]
-            rung.rank(rung.promotable, record.id)
+        rung = self._rung_of(record.id)
+        if rung is not None and record.id in rung.waiting:
+            rung.promotable.add(record.id)
 
     def on_queued(self, record: TrialRecord) -> None:
-        """A paused trial goes on to its next rung."""
+        """A trial that was to wait goes on to its next rung."""
         rung = self._rung_of(record.id)
-        if rung is not None and record.id in rung.promotable:
+        if rung is not None and record.id in rung.waiting:
             rung.promotable.discard(record.id)
             rung.let_go(record.id)
 
@@ -152,7 +155,7 @@ class SuccessiveHalving:
         if before := self._rung_of(trial):  # tried again after a failure, it need not have paused there
             before.waiting.discard(trial)
         self._waits_at[trial] = epoch
-        self._rungs[epoch].rank(self._rungs[epoch].waiting, trial)
+        self._rungs[epoch].wait(trial)
 
     def _rung_of(self, trial: TrialId) -> _Rung | None:
         """Where a trial was paused last."""
@@ -205,7 +208,7 @@ class _Rung:
         self.standing: dict[TrialId, float] = {}
         self.gone_on: set[TrialId] = set()
         self.waiting = Ranking()
-        self.promotable = Ranking()
+        self.promotable: set[TrialId] = set()
 
     def enter(self, trial: TrialId, quality: float) -> None:
         """A trial came to the epoch."""
@@ -223,15 +226,15 @@ class _Rung:
         share = self._sharing / self._reduction
         return (math.ceil(share) if is_full else math.floor(share)) - len(self.gone_on)
 
-    def rank(self, ranking: Ranking, trial: TrialId) -> None:
-        """Take a trial that came to the epoch into one of the rankings."""
-        ranking.put(trial, self.standing[trial], self._turn[trial])
+    def wait(self, trial: TrialId) -> None:
+        """A trial that came to the epoch was told to pause."""
+        self.waiting.put(trial, self.standing[trial], self._turn[trial])
 
-    def best(self, ranking: Ranking, judge: Judge | None) -> TrialId:
-        """The best of those in a ranking, the earlier arrival among equals."""
+    def best(self, judge: Judge | None) -> TrialId:
+        """The best of those that wait, the earlier arrival among equals."""
         if judge is None:
-            return ranking.first(1)[0]
-        foremost = ranking.first(_MOST_JUDGED)
+            return self.waiting.first(1)[0]
+        foremost = self.waiting.first(_MOST_JUDGED)
         marks = self._marks(judge, foremost)
         return max(foremost, key=lambda trial: (marks[trial], -self._turn[trial]))
 

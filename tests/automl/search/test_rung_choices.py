@@ -27,9 +27,11 @@ class PlainRule:
 
     def promotion(self, *, is_full: bool) -> str | None:
         for epoch in sorted(self.rungs, reverse=True):
-            waiting = {trial for trial in self.paused if self.waits_at[trial] == epoch}
-            if waiting and self.places(epoch, is_full=is_full) >= 1:
-                return next(trial for trial in self.ranked(epoch) if trial in waiting)
+            waiting = self.waiting(epoch)
+            if self.paused & waiting and self.places(epoch, is_full=is_full) >= 1:
+                first = next(trial for trial in self.ranked(epoch) if trial in waiting)
+                if first in self.paused:
+                    return first
         leader = max(self.best, key=lambda trial: self.best[trial], default=None)
         return leader if is_full and leader in self.paused else None
 
@@ -47,13 +49,16 @@ class PlainRule:
         return False
 
     def queue(self, trial: str) -> None:
-        if trial in self.paused:
+        if trial in self.waits_at:
             self.paused.discard(trial)
             self.gone_on[self.waits_at[trial]].add(trial)
 
     def end(self, trial: str) -> None:
         self.paused.discard(trial)
         self.waits_at.pop(trial, None)
+
+    def waiting(self, epoch: int) -> set[str]:
+        return {trial for trial, at in self.waits_at.items() if at == epoch} - self.gone_on[epoch]
 
     def places(self, epoch: int, *, is_full: bool) -> int:
         share = len(self.rungs[epoch].keys() - SPARED) / 3
@@ -66,8 +71,8 @@ class PlainRule:
 
     def goes_on(self, trial: str, epoch: int) -> bool:
         if self.judge is None or self.judge.trusts(epoch):
-            waiting = {t for t, at in self.waits_at.items() if at == epoch} - self.gone_on[epoch]
-            first = next(other for other in self.ranked(epoch) if other == trial or other in waiting)
+            rivals = self.waiting(epoch) | {trial}
+            first = next(other for other in self.ranked(epoch) if other in rivals)
             if self.places(epoch, is_full=False) < 1 or first != trial:
                 return False
         self.gone_on[epoch].add(trial)

@@ -137,13 +137,24 @@ def test_failed_measurement_decides_nothing() -> None:
     assert not report(pacer, "b", 1.0, 4)
 
 
-def test_a_trial_that_is_still_stopping_is_not_promoted() -> None:
+def test_a_place_waits_for_the_best_that_is_still_stopping() -> None:
     pacer = rungs()
     report_all(pacer, "a10 b20")
     pacer.on_report(TrialId("c"), Report(3, 27, 15.0))
     assert promoted(pacer) == "b"
     pacer.on_ended(TrialRecord(TrialId("b"), {}))
-    assert promoted(pacer) == "a"
+    assert promoted(pacer) is None
+    pacer.on_paused(TrialRecord(TrialId("c"), {}))
+    assert promoted(pacer) == "c"
+
+
+def test_a_place_is_free_again_when_the_best_ends_before_it_pauses() -> None:
+    pacer = rungs()
+    report_all(pacer, "a10")
+    pacer.on_report(TrialId("c"), Report(3, 27, 15.0))
+    assert promoted(pacer, is_full=True) is None
+    pacer.on_ended(TrialRecord(TrialId("c"), {}))
+    assert promoted(pacer, is_full=True) == "a"
 
 
 def test_full_length_never_pauses() -> None:
