@@ -20,8 +20,8 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from automl.errors import TrialError
 from automl.ports import JobFactory, Launch, NodePlace, TrialFailedError, TrialJob
+from automl.trials.causes import cause_of
 from automl.trials.folder import TrialFolder
-from automl.trials.run_trial import cause_of
 from automl.types import Cause, Report, Resources
 
 __all__ = ["NodesJob", "announce_gpus", "start_on_nodes"]

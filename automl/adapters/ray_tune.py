@@ -10,36 +10,33 @@ starts, which Tune would drop.
 
 from __future__ import annotations
 
-import logging
-import math
 import os
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from automl.adapters.ray_cluster import check_fit, check_life, cluster  # first: Ray reads its settings there
+
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "90")  # its own 30 s are short on a busy machine
 
-import ray
 from ray import tune
-from ray._private import ray_constants, worker
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.tune import Callback, Trainable, TuneError
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from automl.adapters.ray_nodes import announce_gpus, start_on_nodes
 from automl.adapters.scratch import scratch_folder
-from automl.errors import EnvironmentUnusableError, TrialError
+from automl.errors import TrialError
 from automl.ports import JobFactory, Launch, StudyDriver, TrialFailedError, TrialJob, Wait
 from automl.trials.folder import TrialFolder
 from automl.trials.interrupts import deferred_interrupts
@@ -47,15 +44,6 @@ from automl.types import Cause, Resources
 
 __all__ = ["RayScheduler"]
 
-_OBJECT_STORE_BYTES = 100 * 2**20
-_NO_IDLE_WORKERS = {"prestart_worker_first_driver": False}
-"""Ray starts a worker a core ahead, without the environment that Tune gives to its own: none is ever used."""
-_VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
-_JOIN_HINT = (
-    "check --ray-address, or leave it out to start Ray on this machine; a cluster that asks for a token "
-    "needs RAY_AUTH_MODE=token and the token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
-)
-_START_HINT = "look for what kills or starves it, often a lack of memory"
 _LAUNCH, _REPORT, _FAILURE, _DONE = "launch", "report", "failure", "done"
 
 
@@ -77,8 +65,8 @@ class RayScheduler:
             EnvironmentUnusableError: Ray cannot be started or joined, or no trial can ever fit on its nodes.
         """
         feed = _Feed(driver, self._resources)
-        with _cluster(self._resources), deferred_interrupts() as interrupted:
-            _check_fit(self._resources)
+        with cluster(self._resources), deferred_interrupts() as interrupted:
+            check_fit(self._resources)
             try:
                 self._tune(feed, make_job, interrupted)
             except TuneError:
@@ -169,6 +157,7 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
 
     Attributes:
         error: what the driver itself raised; Ray would pass on no more than its text.
+        loss: what Ray said of the last worker that it lost.
         count_waiting: says how many trials wait for resources; the relay knows, from Tune's first step on.
     """
 
@@ -177,6 +166,7 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
         self.driver = driver
         self.live: dict[str, Launch] = {}
         self.error: Exception | None = None
+        self.loss = ""
         self.count_waiting: Callable[[], int] = lambda: 0
         self._max_concurrent = resources.max_concurrent
         self._most_waiting = 1 if resources.ray_address else resources.max_concurrent
@@ -207,7 +197,9 @@ class _Feed(Searcher):  # type: ignore[misc]  # ray is untyped
         launch = self.live.pop(trial_id)
         failure = (result or {}).get(_FAILURE)
         if error:
-            failure = TrialFailedError(Cause.INFRASTRUCTURE, "Ray lost the worker of this trial")
+            failure = TrialFailedError(
+                Cause.INFRASTRUCTURE, f"Ray lost the worker of this trial\n{self.loss}"
+            )
         with self.remembering():
             self.driver.on_end(launch.trial, failure)
 
@@ -266,6 +258,11 @@ class _EpochRelay(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
                 TrialFolder(launch.folder).stop_request.touch()
         return FIFOScheduler.CONTINUE
 
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
+        """Keep what Ray says of a lost worker: the feed hears next that there was a loss, and no more."""
+        _, *said = Path(trial.error_file).read_text("utf-8").splitlines()
+        self._feed.loss = said[0] if said else ""
+
 
 class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
     """Looks at budget and signals several times a second, and says when a trial got its resources."""
@@ -282,7 +279,7 @@ class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:  # noqa: ARG002
         self._feed.begin_step()
         with self._feed.remembering():
-            _check_life()
+            check_life()
         if self._interrupted.is_set():
             self._feed.driver.interrupt()
             self._feed.halt()
@@ -299,106 +296,18 @@ def _placement(resources: Resources) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([bundle] * resources.nodes_per_trial, strategy=strategy)
 
 
-def _check_fit(resources: Resources) -> None:
-    """Refuse at once what would wait for ever; a cluster that grows by itself may still be too small now."""
-    shapes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    fitting = [
-        shape
-        for shape in shapes
-        if shape.get("CPU", 0) >= resources.cpus_per_trial and shape.get("GPU", 0) >= resources.gpus_per_trial
-    ]
-    if len(fitting) >= resources.nodes_per_trial:
-        return
-    largest = max(shapes, key=lambda shape: (shape.get("GPU", 0), shape.get("CPU", 0)))
-    raise EnvironmentUnusableError(
-        f"a trial asks for {resources.nodes_per_trial} node(s) with {resources.gpus_per_trial:g} GPUs and "
-        f"{resources.cpus_per_trial:g} CPUs each; {len(fitting)} of {len(shapes)} nodes have that, "
-        f"the largest has {largest.get('GPU', 0):g} GPUs and {largest.get('CPU', 0):g} CPUs",
-        where="--gpus-per-trial, --cpus-per-trial, --nodes-per-trial",
-        hint="ask for less, or join a larger cluster with --ray-address",
-    )
+def _tell_losses(handle: Callable[..., None]) -> Callable[..., None]:
+    """Make any way to lose a worker known to Tune, which ends the whole study for all but one of them.
 
-
-def _check_life() -> None:
-    """Refuse to go on without the Ray that was started here, before Ray ends this process without a word."""
-    node = worker._global_node
-    dead = [kind for kind, _ in node.dead_processes()] if node is not None else []
-    if set(dead) & _VITAL:
-        raise EnvironmentUnusableError(
-            f"Ray on this machine died: {', '.join(dead)}",
-            where="ray",
-            hint="look for what killed it, often a lack of memory; nothing that was recorded is lost",
-        )
-
-
-@contextmanager
-def _cluster(resources: Resources) -> Iterator[None]:
-    """Ray on loopback in a folder of its own, or a running cluster; left as it was found.
-
-    A process that is connected to Ray already stays so.
+    A cluster whose nodes are short of memory ends workers by an error of its own kind, for one.
     """
-    if ray.is_initialized():
-        yield
-        return
-    for name in ("ray", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    short = Path("/tmp")  # noqa: S108 - a folder of its own there; Ray's sockets allow no long path
-    own = nullcontext() if resources.ray_address else scratch_folder("automl-ray-", short)
-    with own as home:
-        try:
-            _join(resources, home)
-            yield
-        finally:
-            ray.shutdown()
+
+    def handle_known(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, RayError) and not isinstance(exception, RayTaskError | RayActorError):
+            exception = RayActorError(error_msg=str(exception))
+        handle(manager, tracked_actor_task, exception)
+
+    return handle_known
 
 
-def _join(resources: Resources, home: Path | None) -> None:
-    try:
-        with _own_signals():
-            _start(resources, home)
-    except Exception as error:  # Ray raises no narrower one when a process of its own dies as it starts
-        raise EnvironmentUnusableError(
-            f"Ray cannot be {'joined' if home is None else 'started'}: {error}",
-            where=resources.ray_address or "this machine",
-            hint=_START_HINT if home else _JOIN_HINT,
-        ) from error
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep SIGTERM what it was: Ray takes it over as it starts, to leave at once, with exit code 15."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    except SystemExit as end:
-        raise KeyboardInterrupt from end
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
-
-
-def _start(resources: Resources, home: Path | None) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-    if home is None:
-        ray.init(address=resources.ray_address, **quiet)
-        return
-    _stay_on_loopback()
-    ray.init(
-        address="local",
-        num_cpus=max(os.cpu_count() or 1, math.ceil(resources.max_concurrent * resources.cpus_per_trial)),
-        object_store_memory=_OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        _temp_dir=str(home),
-        _system_config=_NO_IDLE_WORKERS,
-        **quiet,
-    )
-
-
-def _stay_on_loopback() -> None:
-    """Make Ray listen on 127.0.0.1 alone.
-
-    Ray replaces that address by the machine's public one wherever it is asked for, except on systems where it
-    supports no clusters; its own switch for that, read at import, is the only way.
-    """
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    ray_constants.ENABLE_RAY_CLUSTER = False
+RayActorManager._actor_task_failed = _tell_losses(RayActorManager._actor_task_failed)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from automl.ports import Follower, Launch, TrialFailedError, TrialJob
 from automl.skills import fill_command
+from automl.trials.causes import cause_of
 from automl.trials.folder import TrialFolder
 from automl.trials.launcher import Command, TrainerProcess, trainer_environment
-from automl.trials.run_trial import TrainerRecipe, cause_of
+from automl.trials.run_trial import TrainerRecipe
 from automl.types import Cause, Report
 
 __all__ = ["ProbedRecipe"]

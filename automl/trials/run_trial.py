@@ -14,27 +14,18 @@ from automl.ports import Launch, TrialFailedError
 from automl.schema.documents import dump_yaml, read_yaml_mapping
 from automl.schema.paths import get_path, with_path
 from automl.skills import fill_command
+from automl.trials.causes import cause_of
 from automl.trials.claim import claim_folder, new_claim
 from automl.trials.folder import Checkpoint, TrialFolder, write_atomically
 from automl.trials.launcher import Command, TrainerProcess, trainer_environment
 from automl.trials.leftovers import TRIAL_VARIABLE, end_leftovers
+from automl.trials.oom_killer import count_kills
 from automl.trials.stall import StallWatch
 from automl.trials.status_reader import StatusLine, StatusReader
 from automl.types import Cause, Patience, Report
 
-__all__ = ["TrainerJob", "TrainerRecipe", "cause_of"]
+__all__ = ["TrainerJob", "TrainerRecipe"]
 
-_CAUSES = {
-    1: Cause.DEFECT,
-    2: Cause.BAD_SPEC,
-    3: Cause.BAD_DATA,
-    4: Cause.OUT_OF_MEMORY,
-    5: Cause.DIVERGED,
-    127: Cause.BAD_SPEC,
-    137: Cause.INFRASTRUCTURE,
-    143: Cause.INFRASTRUCTURE,
-}
-_WORDS_OF_THE_MACHINE = ("no space left on device", "disk quota exceeded", "address already in use")
 _FULL_DISK_BYTES = 2**16
 _TAIL_BYTES = 2**16
 _CAUSES_OF_A_BAD_CHECKPOINT = {Cause.DEFECT, Cause.BAD_DATA, Cause.BAD_SPEC}
@@ -42,20 +33,6 @@ _EVIDENCE_LINES = 12
 _MARGIN_S = 5.0
 _ABSENT = object()
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.01, 0.2
-
-
-def cause_of(exit_code: int, message: str) -> Cause:
-    """What a trainer's end means for the search.
-
-    Trainers of the TAO family know no exit codes; what their last status message says in the words of CUDA or
-    of the operating system stands above the code.
-    """
-    said = message.lower()
-    if exit_code not in {0, 4} and "out of memory" in said:
-        return Cause.OUT_OF_MEMORY
-    if exit_code and any(words in said for words in _WORDS_OF_THE_MACHINE):
-        return Cause.INFRASTRUCTURE
-    return _CAUSES.get(exit_code, Cause.INFRASTRUCTURE if exit_code < 0 else Cause.DEFECT)
 
 
 @dataclass(frozen=True)
@@ -170,6 +147,7 @@ class TrainerJob:
         self._waiting = deque(report for report in reports if report)
         self._last_line = StatusLine()
         self.last_kpi: Mapping[str, float] = {}
+        self._oom_kills_before = count_kills()
         self._process = TrainerProcess(command)
 
     def next_report(self) -> Report | None:
@@ -219,7 +197,11 @@ class TrainerJob:
             return
         self.stop()
         message = self._last_line.message if self._last_line.status == "FAILURE" else ""
-        cause, evidence = cause_of(exit_code or 1, message), self._evidence(exit_code, message)
+        oom_kills = count_kills() - self._oom_kills_before
+        cause = cause_of(exit_code or 1, message, oom_kills=oom_kills)
+        evidence = self._evidence(exit_code, message)
+        if cause is Cause.OUT_OF_MEMORY and oom_kills:
+            evidence = f"the kernel killed {oom_kills} for want of the host's memory\n{evidence}"
         if cause is Cause.DEFECT and shutil.disk_usage(self._folder.root).free < _FULL_DISK_BYTES:
             raise TrialFailedError(Cause.INFRASTRUCTURE, f"the disk is full\n{evidence}")
         if self._resumed is not None and cause in _CAUSES_OF_A_BAD_CHECKPOINT:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from automl.trials.run_trial import cause_of
+from automl.trials.causes import cause_of
 from automl.trials.stall import StallWatch
 from automl.trials.status_reader import StatusReader
 from automl.types import Cause, Patience, Report

@@ -77,8 +77,8 @@ def _cluster(cpus: int) -> Iterator[Callable[[], str]]:
     code = (
         "import shutil, signal, sys, threading\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
-        "from automl.adapters.ray_tune import _stay_on_loopback, ray\n"
-        "_stay_on_loopback()\n"
+        "from automl.adapters.ray_cluster import ray, stay_on_loopback\n"
+        "stay_on_loopback()\n"
         f"ray.init(address='local', num_cpus={cpus}, include_dashboard=False, _temp_dir={str(home)!r},\n"
         "         object_store_memory=100 * 2**20, log_to_driver=False)\n"
         "print(ray.get_runtime_context().gcs_address, flush=True)\n"

@@ -23,8 +23,8 @@ import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - before the fork, a
 import automl.adapters.random_forest  # noqa: F401 - likewise
 from automl.adapters import mlflow_sink
 from automl.adapters.mlflow_sink import MlflowSink
+from automl.adapters.ray_cluster import stay_on_loopback
 from automl.adapters.ray_tune import RayScheduler
-from automl.adapters.ray_tune import _stay_on_loopback as stay_on_loopback
 from automl.adapters.sequential import SequentialScheduler
 from automl.app import resume, run, sync, training
 from automl.errors import AutomlError

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.ray
 
 from ray._private import worker  # noqa: E402
 
-from automl.adapters.ray_tune import _check_life, _EpochRelay, _Feed, _own_signals  # noqa: E402
+from automl.adapters.ray_cluster import _own_signals, check_life  # noqa: E402
+from automl.adapters.ray_tune import _EpochRelay, _Feed  # noqa: E402
 from automl.errors import EnvironmentUnusableError  # noqa: E402
 from automl.types import Resources  # noqa: E402
 
@@ -25,7 +26,7 @@ def test_ray_that_died_ends_the_study_by_name_and_loses_nothing(monkeypatch: pyt
     with pytest.raises(
         EnvironmentUnusableError, match=r"died: log_monitor, raylet(.|\n)*nothing that was recorded is lost"
     ):
-        _check_life()
+        check_life()
 
 
 @pytest.mark.parametrize("node", [None, node_without(), node_without("log_monitor")])
@@ -33,7 +34,7 @@ def test_study_lives_on_without_what_it_does_not_need_of_ray(
     monkeypatch: pytest.MonkeyPatch, node: SimpleNamespace | None
 ) -> None:
     monkeypatch.setattr(worker, "_global_node", node)
-    _check_life()
+    check_life()
 
 
 def _start_and_be_stopped() -> None:

@@ -24,10 +24,11 @@ Prepare = Callable[..., TrialFolder]
 @pytest.fixture(scope="module")
 def ray_scheduler() -> Iterator[Scheduler]:
     """One start of Ray for all tests, since it takes seconds."""
-    from automl.adapters.ray_tune import RayScheduler, _cluster
+    from automl.adapters.ray_cluster import cluster
+    from automl.adapters.ray_tune import RayScheduler
 
     resources = Resources(max_concurrent=2)
-    with _cluster(resources):
+    with cluster(resources):
         yield RayScheduler(resources)
 
 
@@ -62,14 +63,14 @@ def test_trials_end_as_their_trainers_do(
 def test_ray_that_dies_as_it_starts_is_told_with_what_to_look_for(
     monkeypatch: pytest.MonkeyPatch, recipe: TrainerRecipe
 ) -> None:
-    from automl.adapters import ray_tune
+    from automl.adapters import ray_cluster, ray_tune
 
     def fail(**_: object) -> None:
         raise Exception("The current node timed out during startup.")  # noqa: TRY002 - as Ray does
 
-    monkeypatch.setattr(ray_tune.ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray_tune.ray, "init", fail)
-    monkeypatch.setattr(ray_tune.ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray_cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray_cluster.ray, "init", fail)
+    monkeypatch.setattr(ray_cluster.ray, "shutdown", lambda: None)
     message = r"this machine: Ray cannot be started: The current node timed.*\n.*lack of memory"
     with pytest.raises(EnvironmentUnusableError, match=message):
         ray_tune.RayScheduler(Resources(max_concurrent=1)).run(RecordingDriver({}), recipe)

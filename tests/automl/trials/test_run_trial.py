@@ -7,7 +7,7 @@ import yaml
 
 from automl.ports import Launch, TrialFailedError, TrialJob
 from automl.trials.folder import TrialFolder
-from automl.trials.run_trial import TrainerRecipe, cause_of
+from automl.trials.run_trial import TrainerRecipe
 from automl.types import Cause, Report, TrialId
 
 Prepare = Callable[..., TrialFolder]
@@ -65,13 +65,6 @@ def test_failure_survives_pickling() -> None:
         "loss is nan",
         "diverged: loss is nan",
     )
-
-
-@pytest.mark.parametrize(
-    ("code", "cause"), [(137, Cause.INFRASTRUCTURE), (-9, Cause.INFRASTRUCTURE), (99, Cause.DEFECT)]
-)
-def test_killed_is_infrastructure_and_an_unknown_code_a_defect(code: int, cause: Cause) -> None:
-    assert cause_of(code, "") is cause
 
 
 def test_unreadable_status_fails_the_trial_and_shows_the_line(
@@ -145,14 +138,6 @@ def test_checkpoint_that_cannot_be_gone_on_from_gives_way_to_an_older_one(
     assert caught.value.cause is Cause.INFRASTRUCTURE
     assert [report.epoch for report in go_on(recipe, folder, 3)] == [3, 4]
     assert (folder.checkpoints / "epoch_3.pth.unusable").exists()
-
-
-@pytest.mark.parametrize(
-    "message", ["cannot write: [Errno 28] No space left on device", "bind: Address already in use"]
-)
-def test_what_the_machine_lacks_is_its_own_fault(message: str) -> None:
-    assert cause_of(1, message) is cause_of(3, message) is Cause.INFRASTRUCTURE
-    assert cause_of(1, "index out of range") is Cause.DEFECT
 
 
 def test_trainer_that_dies_on_a_full_disk_keeps_its_checkpoint(

@@ -1,0 +1,54 @@
+"""What the kernel has killed for want of memory: it says nothing to the process, but it keeps count.
+
+A trainer that asks for more of the host's memory than there is, or than its container may have, ends by
+SIGKILL without a word. So it does when somebody kills it; only the kernel's counter tells the two apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["count_kills"]
+
+_COUNT = "oom_kill"
+
+
+def count_kills(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Processes that were killed so far for want of memory, to be compared with an earlier count.
+
+    Those of our control group, in which trainers are too, by whatever limit they died: that of the group, of
+    one above it, or of the machine. Where the group has no counter, those of the machine; else 0.
+
+    Args:
+        proc: where the kernel's process files are.
+        groups: where control groups of version 1 or 2 are mounted.
+    """
+    for counter in _counters(proc, groups):
+        try:
+            lines = counter.read_text("ascii").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            name, _, count = line.partition(" ")
+            if name == _COUNT:
+                return int(count)
+    return 0
+
+
+def _counters(proc: Path, groups: Path) -> Iterator[Path]:
+    """Files that may hold the count, the most exact one first.
+
+    Within a container the group may be called by its path on the host while the mount begins at the group.
+    """
+    try:
+        memberships = (proc / "self/cgroup").read_text("utf-8").splitlines()
+    except OSError:
+        memberships = []
+    for membership in memberships:
+        _, controllers, path = membership.split(":", 2)
+        if not controllers:
+            yield from (groups / part / "memory.events" for part in (path.lstrip("/"), "."))
+        elif "memory" in controllers.split(","):
+            yield from (groups / "memory" / part / "memory.oom_control" for part in (path.lstrip("/"), "."))
+    yield proc / "vmstat"
