@@ -14,6 +14,7 @@ from types import MappingProxyType
 import typer
 
 from automl import __version__
+from automl.cli.outlets import keep_talking
 from automl.errors import AutomlError, EnvironmentUnusableError, ExitCode
 
 __all__ = ["COMMANDS", "Command", "application", "main"]
@@ -56,6 +57,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and end the process with its exit code (contract section 4)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    keep_talking()
     _configure_logging(quiet="--quiet" in arguments)
     sys.exit(_run(arguments))
 

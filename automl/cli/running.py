@@ -23,8 +23,10 @@ def conduct(start: Callable[[Sequence[Tracker]], Outcome], *, as_json: bool, qui
     """
     from automl.cli.leaderboard import print_job, print_summary
     from automl.cli.live import choose_progress
+    from automl.trials.interrupts import stop_signals
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in stop_signals():
+        signal.signal(number, signal.default_int_handler)
     try:
         outcome = start(() if quiet else (choose_progress(),))
     except KeyboardInterrupt as wish:

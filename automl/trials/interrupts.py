@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish that is fulfilled between two steps, never in the middle of one."""
+"""SIGINT, SIGTERM and SIGHUP as a wish that is fulfilled between two steps, never in the middle of one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["deferred_interrupts", "uninterrupted"]
+__all__ = ["deferred_interrupts", "stop_signals", "uninterrupted"]
 
 
 @contextmanager
 def deferred_interrupts(on_first: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
-    """Turn the first SIGINT or SIGTERM into a flag; the second one is a KeyboardInterrupt at once.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a flag; the second one is a KeyboardInterrupt at once.
 
-    Outside the main thread nothing is changed, since only that one hears signals.
+    A terminal that hangs up says so more than once, so SIGHUP is no such second one. Outside the main thread
+    nothing is changed, since only that one hears signals.
 
     Args:
         on_first: called when the flag is raised.
@@ -23,6 +24,8 @@ def deferred_interrupts(on_first: Callable[[], None] = lambda: None) -> Iterator
     flag = threading.Event()
 
     def raise_flag(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
+        if flag.is_set() and number == signal.SIGHUP:
+            return
         if flag.is_set():
             raise KeyboardInterrupt
         flag.set()
@@ -45,12 +48,18 @@ def uninterrupted() -> Iterator[None]:
         signal.raise_signal(heard[0])
 
 
+def stop_signals() -> list[signal.Signals]:
+    """The signals that end a run; SIGHUP is one unless it is ignored, as ``nohup`` wants it."""
+    is_deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if is_deaf else [signal.SIGHUP])]
+
+
 @contextmanager
 def _heard_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handler) for number in stop_signals()}
     try:
         yield
     finally:

@@ -38,6 +38,25 @@ def test_signal_goes_to_whom_it_was_meant_for() -> None:
         assert asked.is_set()
 
 
+def test_terminal_that_hangs_up_twice_is_one_wish() -> None:
+    with deferred_interrupts() as asked:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert asked.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_who_is_deaf_to_a_hangup_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with deferred_interrupts() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not asked.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_handlers_are_what_they_were() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with uninterrupted():
