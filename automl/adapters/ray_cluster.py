@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ os.environ.setdefault("RAY_raylet_start_wait_time_s", "90")  # its own 30 s are 
 
 import ray
 from ray._private import ray_constants, worker
+from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # compiled
 
 from automl.adapters.scratch import scratch_folder
 from automl.errors import EnvironmentUnusableError
@@ -31,6 +33,7 @@ _SYSTEM = {"prestart_worker_first_driver": False, "memory_monitor_refresh_ms": 0
 Where memory is short, its monitor ends the youngest worker, and the next while the trainer of that one still
 leaves: all trials, one after another, whoever holds the memory. The kernel ends the largest and counts it.
 """
+_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - the name of a variable
 _VITAL = {ray_constants.PROCESS_TYPE_RAYLET, ray_constants.PROCESS_TYPE_GCS_SERVER}
 _JOIN_HINT = (
     "check --ray-address, or leave it out to start Ray on this machine; a cluster that asks for a token "
@@ -52,12 +55,33 @@ def cluster(resources: Resources) -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     short = Path("/tmp")  # noqa: S108 - a folder of its own there; Ray's sockets allow no long path
     own = nullcontext() if resources.ray_address else scratch_folder("automl-ray-", short)
-    with own as home:
+    with own as home, _own_token(home):
         try:
             _join(resources, home)
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _own_token(home: Path | None) -> Iterator[None]:
+    """A token for the Ray that is started here, in its own folder; one that the environment names stays.
+
+    Ray would keep it in the home of the account, and in a container there may be none to write into.
+    """
+    if home is None or not os.environ.keys().isdisjoint({_TOKEN_PATH, "RAY_AUTH_TOKEN"}):
+        yield
+        return
+    path = home / "auth_token"
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32), "ascii")
+    os.environ[_TOKEN_PATH] = str(path)
+    AuthenticationTokenLoader.instance().reset_cache()
+    try:
+        yield
+    finally:
+        del os.environ[_TOKEN_PATH]
+        AuthenticationTokenLoader.instance().reset_cache()
 
 
 def check_fit(resources: Resources) -> None:
