@@ -1,4 +1,4 @@
-"""The only door to Ray: Tune's loop places trials on CPUs and GPUs, the study's driver decides.
+"""The door to Ray Tune: its loop places trials on CPUs and GPUs, the study's driver decides.
 
 How the ports meet Tune: a Tune *searcher* asks the driver for trials and tells it of their end, a Tune
 *scheduler* hands it every epoch, and a class *trainable* holds the trial's job in Ray's worker. A stop always

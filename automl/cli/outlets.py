@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 __all__ = ["keep_talking"]
@@ -28,11 +30,22 @@ class _Outlet(io.FileIO):
 
 
 def keep_talking() -> None:
-    """Make standard output and error of this process such outlets, where they are files."""
-    sys.stdout, sys.stderr = _kept(sys.stdout), _kept(sys.stderr)
+    """Make standard output and error of this process such outlets, where they are files.
+
+    Those that were closed before it began are opened on nothing: their numbers would go to the next files
+    that are opened, and children would write into these.
+    """
+    for number in range(3):
+        with suppress(OSError):
+            os.fstat(number)
+            continue
+        os.open(os.devnull, os.O_RDWR)
+    sys.stdout, sys.stderr = _kept(sys.stdout, 1), _kept(sys.stderr, 2)
 
 
-def _kept(stream: TextIO) -> TextIO:
+def _kept(stream: TextIO | None, number: int) -> TextIO:
+    if stream is None:  # it was closed
+        return open(number, "w", closefd=False)
     buffer = getattr(stream, "buffer", None)
     if not isinstance(getattr(buffer, "raw", buffer), io.FileIO):  # unbuffered, it is the raw one
         return stream

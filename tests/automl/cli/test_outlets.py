@@ -39,6 +39,13 @@ def test_training_goes_on_when_nobody_reads_its_progress(tmp_path: Path) -> None
     assert '"StudyEnded"' in find_folder(tmp_path / "results").events.read_text().splitlines()[-1]
 
 
+def test_program_that_begins_with_its_outputs_closed_opens_them_on_nothing() -> None:
+    look = "import os; from automl.cli.outlets import keep_talking; keep_talking(); "
+    look += "print('lost'); assert os.open('/dev/null', 0) > 2; os._exit(7)"
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", look]
+    assert subprocess.run(closed, check=False).returncode == 7
+
+
 def test_disk_that_is_full_is_no_reader_that_left() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*PROGRAM, "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
