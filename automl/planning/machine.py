@@ -28,14 +28,16 @@ class Machine:
 
 
 def look_at_machine() -> Machine:
-    """Cores by affinity; GPUs by nvidia-smi, limited to ``CUDA_VISIBLE_DEVICES`` where that is set."""
+    """Cores by affinity and the quota of the container; GPUs by nvidia-smi and ``CUDA_VISIBLE_DEVICES``."""
+    import joblib  # noqa: PLC0415 - it takes longer than all else that planning imports
+
     memory = _gpu_memory_gb() if shutil.which("nvidia-smi") else ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         devices = [device.strip() for device in visible.split(",") if device.strip() not in ("", "-1")]
         indices = [int(device) if device.isdigit() else i for i, device in enumerate(devices)]
         memory = tuple(memory[i] for i in indices if i < len(memory))
-    return Machine(len(os.sched_getaffinity(0)), memory)
+    return Machine(joblib.cpu_count(), memory)
 
 
 def _gpu_memory_gb() -> tuple[float, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import TypeVar
 
+import joblib
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -38,7 +38,7 @@ def map_frames(
         description: label of the progress bar (stderr).
         workers: processes; by default as many as this process may use cores, fewer for few tasks.
     """
-    workers = workers or max(1, min(len(os.sched_getaffinity(0)), len(tasks) // _MIN_TASKS_PER_WORKER))
+    workers = workers or max(1, min(joblib.cpu_count(), len(tasks) // _MIN_TASKS_PER_WORKER))
     with ExitStack() as stack:
         results: Iterable[Result] = map(function, tasks)
         if workers > 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import multiprocessing
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import joblib
 import numpy as np
 from numpy.random import SeedSequence, default_rng
 from rich.console import Console
@@ -90,7 +90,7 @@ def write_dataset(
     sequences = plan_sequences(frames)
     write = functools.partial(_write_sequence, root=partial, seed=seed, layout=LAYOUTS[layout])
     with _bar(frames, shown=progress) as advance:
-        for sequence in _run(write, sequences, workers or os.cpu_count() or 1):
+        for sequence in _run(write, sequences, workers or joblib.cpu_count()):
             advance(sequence.frames)
     LAYOUTS[layout].write_lists(partial, sequences)
     partial.rename(out)

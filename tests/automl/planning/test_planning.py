@@ -351,6 +351,17 @@ def test_small_gpus_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert plan(tmp_path).warnings == ("the model asks for 24 GB a GPU; the smallest here has 16 GB",)
 
 
+def test_cores_are_those_that_affinity_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert look_at_machine().cpus == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # read where the quota of a container is
+    assert look_at_machine().cpus == 1
+
+
 def test_gpus_are_counted_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\nprintf '81920\\n81920\\n24576\\n'\n")
