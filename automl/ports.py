@@ -230,6 +230,10 @@ class TrialJob(Protocol):
 class Follower(Protocol):
     """The trainer's processes on a further node of a trial."""
 
+    @property
+    def oom_kills(self) -> int:
+        """What the kernel of the node has killed for want of memory since they were started."""
+
     def wait(self, timeout_s: float) -> int | None:
         """Exit code, or None when they still run after so many seconds."""
 

@@ -121,21 +121,21 @@ class NodesJob:
     def _failure(self, end: Any) -> TrialFailedError | None:
         rank = self._ends.index(end) + 1
         try:
-            exit_code, log = ray.get(end)
+            exit_code, cause, log = ray.get(end)
         except (RayError, TrialError) as error:
             first = str(error).partition("\n")[0]
             return TrialFailedError(Cause.INFRASTRUCTURE, f"node {rank} of the trial was lost: {first}")
         if exit_code == 0:
             return None
-        return TrialFailedError(cause_of(exit_code, ""), f"node {rank}: exit code {exit_code}, see {log}")
+        return TrialFailedError(cause, f"node {rank}: exit code {exit_code}, see {log}")
 
 
 @ray.remote
 class _Follower:
     """Holds the trainer of one further node."""
 
-    def run(self, make_job: JobFactory, launch: Launch) -> tuple[int, str]:
-        """Start it and wait; exit code and log. A stop reaches it through the trial's folder."""
+    def run(self, make_job: JobFactory, launch: Launch) -> tuple[int, Cause, str]:
+        """Start it and wait; exit code, its cause, log. A stop reaches it through the trial's folder."""
         assert launch.place is not None
         announce_gpus()
         folder = TrialFolder(launch.folder)
@@ -145,7 +145,8 @@ class _Follower:
                 follower.stop()
                 exit_code = 0
                 break
-        return exit_code, str(folder.follower_log(launch.place.rank))
+        cause = cause_of(exit_code, "", oom_kills=follower.oom_kills)
+        return exit_code, cause, str(folder.follower_log(launch.place.rank))
 
 
 def _free_port(address: str) -> int:

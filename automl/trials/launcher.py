@@ -14,6 +14,7 @@ from automl.errors import TrialError
 from automl.ports import NodePlace
 from automl.trials import guard
 from automl.trials.interface import find_interface
+from automl.trials.oom_killer import count_kills
 
 __all__ = ["Command", "TrainerProcess", "trainer_environment"]
 
@@ -87,6 +88,7 @@ class TrainerProcess:
 
     def __init__(self, command: Command) -> None:
         self._grace_s = command.grace_s
+        self._kills_before = count_kills()
         duties = [str(os.getpid()), str(command.grace_s), str(command.claim or "")]
         guarded = [sys.executable, "-I", "-S", guard.__file__, *duties]
         try:
@@ -110,6 +112,11 @@ class TrainerProcess:
     def pid(self) -> int:
         """Process id of the guard, which is also the id of the process group."""
         return self._process.pid
+
+    @property
+    def oom_kills(self) -> int:
+        """What the kernel has killed for want of memory since this trainer was started."""
+        return count_kills() - self._kills_before
 
     def wait(self, timeout_s: float) -> int | None:
         """Exit code, or None when the trainer still runs after so many seconds."""

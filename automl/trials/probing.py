@@ -104,7 +104,8 @@ class _ProbedJob:
         lines = self._log.read_text("utf-8", "replace").splitlines()
         if exit_code != 0:
             evidence = "\n".join([f"the probe ended with exit code {exit_code}", *lines[-_EVIDENCE_LINES:]])
-            raise TrialFailedError(cause_of(exit_code, "\n".join(lines)), evidence)
+            cause = cause_of(exit_code, "\n".join(lines), oom_kills=probe.oom_kills)
+            raise TrialFailedError(cause, evidence)
         return Report(self._launch.epochs, 0, None, _numbers(lines[-1] if lines else ""))
 
 

@@ -19,7 +19,6 @@ from automl.trials.claim import claim_folder, new_claim
 from automl.trials.folder import Checkpoint, TrialFolder, write_atomically
 from automl.trials.launcher import Command, TrainerProcess, trainer_environment
 from automl.trials.leftovers import TRIAL_VARIABLE, end_leftovers
-from automl.trials.oom_killer import count_kills
 from automl.trials.stall import StallWatch
 from automl.trials.status_reader import StatusLine, StatusReader
 from automl.types import Cause, Patience, Report
@@ -147,7 +146,6 @@ class TrainerJob:
         self._waiting = deque(report for report in reports if report)
         self._last_line = StatusLine()
         self.last_kpi: Mapping[str, float] = {}
-        self._oom_kills_before = count_kills()
         self._process = TrainerProcess(command)
 
     def next_report(self) -> Report | None:
@@ -197,7 +195,7 @@ class TrainerJob:
             return
         self.stop()
         message = self._last_line.message if self._last_line.status == "FAILURE" else ""
-        oom_kills = count_kills() - self._oom_kills_before
+        oom_kills = self._process.oom_kills
         cause = cause_of(exit_code or 1, message, oom_kills=oom_kills)
         evidence = self._evidence(exit_code, message)
         if cause is Cause.OUT_OF_MEMORY and oom_kills:
