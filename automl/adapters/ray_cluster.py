@@ -73,8 +73,14 @@ def _own_token(home: Path | None) -> Iterator[None]:
         yield
         return
     path = home / "auth_token"
-    path.touch(mode=0o600)
-    path.write_text(secrets.token_hex(32), "ascii")
+    try:
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32), "ascii")
+    except OSError as error:
+        hint = "make room there: Ray keeps some megabytes in it while a study runs"
+        raise EnvironmentUnusableError(
+            f"cannot be written: {error.strerror}", where=str(home), hint=hint
+        ) from error
     os.environ[_TOKEN_PATH] = str(path)
     AuthenticationTokenLoader.instance().reset_cache()
     try:
