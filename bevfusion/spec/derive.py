@@ -85,8 +85,8 @@ def _settle_channels(settled: _Settled, grid: SceneGrid | None) -> None:
     encoder, backbone, neck = model.pts_middle_encoder, model.pts_backbone, model.pts_neck
     for part in ("pts_voxel_encoder.num_features", "pts_middle_encoder.in_channels"):
         settled.settle(part, spec.dataset.point_cloud_dim, "dataset.point_cloud_dim")
-    for first in encoder.encoder_channels[:1]:
-        settled.settle("pts_middle_encoder.base_channels", first[0], "the first of encoder_channels")
+    for first in (stage[0] for stage in encoder.encoder_channels[:1] if stage):
+        settled.settle("pts_middle_encoder.base_channels", first, "the first of encoder_channels")
     settled.settle("pts_neck.in_channels", backbone.out_channels, "model.pts_backbone.out_channels")
     settled.settle("bbox_head.in_channels", sum(neck.out_channels), "model.pts_neck.out_channels")
     if grid is None:

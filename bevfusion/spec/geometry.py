@@ -104,7 +104,10 @@ def _count_voxels(model: ModelSpec) -> tuple[list[int], list[Fault]]:
 def _check_encoder(encoder: MiddleEncoderSpec) -> list[Fault]:
     channels = [len(stage) for stage in encoder.encoder_channels]
     paddings = [len(stage) for stage in encoder.encoder_paddings]
-    if not channels or not all(channels) or channels != paddings:
+    if not channels or not all(channels):
+        place, hint = "model.pts_middle_encoder.encoder_channels", "give every stage a layer"
+        return [Fault(f"layers per stage are {channels}", place, hint)]
+    if channels != paddings:
         return [
             Fault(
                 f"layers per stage are {paddings}, those of encoder_channels {channels}",

@@ -55,6 +55,11 @@ from bevfusion.errors import SpecError
             ["[3, 3, 3, 2]", "[2, 2]"],
         ),
         (
+            "model: {pts_middle_encoder: {encoder_channels: [[], [32, 64]], encoder_paddings: [[], [0, 0]]}}",
+            "model.pts_middle_encoder.encoder_channels",
+            ["layers per stage are [0, 2]", "give every stage a layer"],
+        ),
+        (
             "model: {pts_middle_encoder: {encoder_paddings: [[0, 0, [1, 1]], [0, 0, 1], [0, 0, 1], [0, 0]]}}",
             "model.pts_middle_encoder.encoder_paddings",
             ["three numbers"],
