@@ -260,8 +260,8 @@ class _EpochRelay(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
         """Keep what Ray says of a lost worker: the feed hears next that there was a loss, and no more."""
-        _, *said = Path(trial.error_file).read_text("utf-8").splitlines()
-        self._feed.loss = said[0] if said else ""
+        told = Path(trial.error_file).read_text("utf-8") if trial.error_file else ""
+        self._feed.loss = "".join(told.splitlines()[1:2])  # below the line that counts Tune's attempts
 
 
 class _Watch(Callback):  # type: ignore[misc]  # ray is untyped
