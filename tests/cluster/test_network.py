@@ -85,14 +85,14 @@ def test_host_that_comes_gets_the_trial_that_waits(
     network: Network, fake: tuple[str, ...], tmp_path: Path
 ) -> None:
     network.add(cpus=1, gpus=1)
-    few = ("--trials", "2", "--max-concurrent", "2", "--max-epochs", "80")
+    few = ("--trials", "2", "--max-concurrent", "2", "--max-epochs", "160")
     study = Study(network, tmp_path, "more", *fake, *few)
     study.wait_for_epoch(2)
     network.add(cpus=1, gpus=1)
     first, second = study.records()
     assert first.state.value == second.state.value == "succeeded"
     assert second.started_at is not None
-    assert second.started_at < first.started_at + 0.5 * 80  # beside the first, not after it
+    assert second.started_at < first.started_at + 0.5 * 160  # beside the first, not after it
 
 
 def of_detector(street: Path) -> tuple[str, ...]:  # noqa: F811
