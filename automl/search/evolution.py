@@ -15,6 +15,8 @@ __all__ = ["DifferentialEvolution"]
 _STEP = 0.5
 _CROSSOVER = 0.5
 _OFFSPRING = 8
+_FIRST_FREE_SHARE = 0.5
+"""Evolution only mixes what it was given: a first population around a poor default stays around it."""
 
 
 class DifferentialEvolution:
@@ -33,7 +35,7 @@ class DifferentialEvolution:
 
     def __init__(self, space: SearchSpace) -> None:
         self._encoding = Encoding(space)
-        self._draws = GuidedDraws(space)
+        self._draws = GuidedDraws(space, first_free_share=_FIRST_FREE_SHARE)
         self._size = max(6, min(20, len(self._encoding.parameters) + 2))
 
     def learn(self, history: History) -> None:

@@ -26,16 +26,18 @@ _REACHES = (0.02, 0.2)
 class GuidedDraws:
     """Draws as PriorBand's (Mallik et al., NeurIPS 2023), where Hyperband draws by chance.
 
-    A sixth of them is free. The others are made around what people expect or around the best trial,
-    whichever says more of where the better third of the trials lies: a good default goes on to be drawn
-    around, a poor one is left as soon as a few trials tell.
+    A sixth of them is free, once there are trials to compare. The others are made around what people expect
+    or around the best trial, whichever says more of where the better third of the trials lies: a good default
+    goes on to be drawn around, a poor one is left as soon as a few trials tell.
 
     Args:
         space: what may vary; its defaults, priors and weights say what people expect.
+        first_free_share: of the draws before there are trials to compare, those that are free too.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, *, first_free_share: float = 0.0) -> None:
         self._encoding = Encoding(space)
+        self._first_free_share = first_free_share
         self._belief = Belief(self._encoding)
 
     def learn(self, history: History) -> None:
@@ -44,9 +46,10 @@ class GuidedDraws:
     def rank(self, history: History, rng: np.random.Generator) -> Candidates:
         """Independent draws from one of the three sources."""
         ranked = [seen for seen, _ in history.at_one_epoch(_LEAST)]
+        free_share = _FREE_SHARE if len(ranked) >= _LEAST else self._first_free_share
+        if free_share and rng.random() < free_share:
+            return Candidates(self._belief.draw(rng, _DRAWS, trust=0.0), "drawn at random")
         if len(ranked) >= _LEAST:
-            if rng.random() < _FREE_SHARE:
-                return Candidates(self._belief.draw(rng, _DRAWS, trust=0.0), "drawn at random")
             top = ranked[: math.ceil(len(ranked) / _REDUCTION)]
             better = self._encoding.positions([seen.params for seen in top])
             if rng.random() >= self._share_of_expected(better):
