@@ -34,9 +34,8 @@ def cause_of(exit_code: int, message: str, *, oom_kills: int = 0) -> Cause:
     said = message.lower()
     if exit_code not in {0, 4} and "out of memory" in said:
         return Cause.OUT_OF_MEMORY
-    if oom_kills and (
-        exit_code in _KILLED or "killed by signal" in said
-    ):  # itself, a rank, or one of its loaders
+    was_killed = exit_code in _KILLED or "killed by signal" in said  # itself, a rank, or one of its loaders
+    if oom_kills and was_killed:
         return Cause.OUT_OF_MEMORY
     if exit_code and any(words in said for words in _WORDS_OF_THE_MACHINE):
         return Cause.INFRASTRUCTURE

@@ -1,6 +1,4 @@
 import os
-import signal
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,44 +7,9 @@ from fake_ports import RecordingDriver
 
 pytestmark = pytest.mark.ray
 
-from ray._private import worker  # noqa: E402
 
-from automl.adapters.ray_cluster import _own_signals, check_life  # noqa: E402
 from automl.adapters.ray_tune import _EpochRelay, _Feed  # noqa: E402
-from automl.errors import EnvironmentUnusableError  # noqa: E402
 from automl.types import Resources  # noqa: E402
-
-
-def node_without(*processes: str) -> SimpleNamespace:
-    return SimpleNamespace(dead_processes=lambda: [(name, None) for name in processes])
-
-
-def test_ray_that_died_ends_the_study_by_name_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_global_node", node_without("log_monitor", "raylet"))
-    with pytest.raises(
-        EnvironmentUnusableError, match=r"died: log_monitor, raylet(.|\n)*nothing that was recorded is lost"
-    ):
-        check_life()
-
-
-@pytest.mark.parametrize("node", [None, node_without(), node_without("log_monitor")])
-def test_study_lives_on_without_what_it_does_not_need_of_ray(
-    monkeypatch: pytest.MonkeyPatch, node: SimpleNamespace | None
-) -> None:
-    monkeypatch.setattr(worker, "_global_node", node)
-    check_life()
-
-
-def _start_and_be_stopped() -> None:
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def test_sigterm_while_ray_starts_is_an_interruption_and_stays_what_it_was() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), _own_signals():
-        _start_and_be_stopped()
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def feed(**resources: object) -> _Feed:
