@@ -140,12 +140,33 @@ OWN: tuple[Objective, ...] = (
 )
 
 
+def after(epochs: int, values: Sequence[float]) -> Sequence[float]:
+    """A curve that begins after the epochs of its origin, by epoch from the first; as it is without any."""
+    return [0.0] * epochs + list(values) if epochs else values
+
+
+class _Lived(Sequence[float]):
+    """A curve of a real training, which trains no further than it is read."""
+
+    def __init__(self, train: Callable[[int], Sequence[float]]) -> None:
+        self._train = train
+
+    def __len__(self) -> int:
+        return EPOCHS
+
+    def __getitem__(self, epoch: int) -> float:  # type: ignore[override]  # nobody slices it
+        if not 0 <= epoch < EPOCHS:
+            raise IndexError(epoch)
+        return self._train(epoch + 1)[epoch]
+
+
 class _Surrogate:
     """An objective of ``surrogates.py`` in our terms; no condition and no scale is taken from its table."""
 
     def __init__(self, module: Any, surrogate: Any) -> None:
         self._module, self._surrogate = module, surrogate
         self.name = surrogate.name
+        self._is_real = not hasattr(surrogate, "noise") or self.name == "digits"
         self.best = _SEEN_BEST.get(self.name, surrogate.best)
         self.space = SearchSpace(
             tuple(
@@ -157,6 +178,8 @@ class _Surrogate:
         )
 
     def curve(self, params: Params, seed: int, start: float | None = None) -> Sequence[float]:
+        if self._is_real:
+            return _Lived(lambda epochs: self._surrogate.evaluate(dict(params), epochs, seed))
         try:
             values: Sequence[float] = self._surrogate.evaluate(dict(params), EPOCHS, seed, start)
         except self._module.OutOfMemory as error:
@@ -164,7 +187,7 @@ class _Surrogate:
         return values
 
     def truth(self, params: Params, start: float | None = None) -> Sequence[float]:
-        if not hasattr(self._surrogate, "noise") or self.name == "digits":
+        if self._is_real:
             return self.curve(params, 0)
         values: Sequence[float] = self._surrogate.curve(dict(params), EPOCHS, start)
         return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from automl.app.strategy import make_strategy
@@ -21,7 +22,7 @@ from automl.study.events import (
 from automl.study.state import StudyState
 from automl.study.telling import tell_strategy
 from automl.types import Budget, Cause, Direction, Metric, Params, Report, TrialId, TrialState
-from playing.objectives import EPOCHS, Objective, OutOfMemoryError
+from playing.objectives import EPOCHS, Objective, OutOfMemoryError, after
 
 METRIC = Metric("AP11", Direction.MAXIMIZE)
 _MANY = 1000
@@ -61,8 +62,8 @@ class _Player:
     state: StudyState = field(default_factory=lambda: StudyState(METRIC))
     running: deque[TrialId] = field(default_factory=deque)
     progress: Progress = field(default_factory=list)
-    curves: dict[TrialId, list[float]] = field(default_factory=dict)
-    truths: dict[TrialId, list[float]] = field(default_factory=dict)
+    curves: dict[TrialId, Sequence[float]] = field(default_factory=dict)
+    truths: dict[TrialId, Sequence[float]] = field(default_factory=dict)
 
     def record(self, event: Event) -> Decision:
         self.state.apply(event, float(self.state.epochs_total))
@@ -86,14 +87,14 @@ class _Player:
         self.running.append(trial)
         return True
 
-    def curve(self, trial: TrialId) -> list[float]:
+    def curve(self, trial: TrialId) -> Sequence[float]:
         """All epochs of a trial; those before its origin's are not its own."""
         record = self.state.records[trial]
         done = record.first_epoch
         start = self.truths[record.origin.trial][done - 1] if record.origin else None
         values = self.objective.curve(record.params, self.seed, start)
-        self.truths[trial] = [0.0] * done + list(self.objective.truth(record.params, start))
-        return [0.0] * done + list(values)
+        self.truths[trial] = after(done, self.objective.truth(record.params, start))
+        return after(done, values)
 
     def train(self, trial: TrialId) -> None:
         epoch = self.state.records[trial].epochs + 1

@@ -41,9 +41,9 @@ class _Training(Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         source, seed = new_config[_SETTING]
         try:
-            self._values = list(source.load().curve(_searched(new_config), seed))
+            self._values = source.load().curve(_searched(new_config), seed)
         except OutOfMemoryError:
-            self._values = []
+            self._values = ()
         self._epoch = 0
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from automl.space import ParameterKind
 from automl.types import Params
-from playing.objectives import EPOCHS, Objective, OutOfMemoryError
+from playing.objectives import EPOCHS, Objective, OutOfMemoryError, after
 from playing.ours import Progress
 from playing.peer import Ledger, Scale, scales
 
@@ -32,8 +32,8 @@ class _Job:
 
     params: Params
     epochs: int
-    observed: list[float]
-    truth: list[float]
+    observed: Sequence[float]
+    truth: Sequence[float]
 
 
 def play(name: str, objective: Objective, *, epochs: int, seed: int, python: Path) -> Progress:
@@ -92,9 +92,8 @@ class _Player:
             return _Job(params, epochs, origin.observed, origin.truth)
         done = origin.epochs if origin else 0
         start = origin.truth[done - 1] if origin else None
-        head = [0.0] * done
-        observed = [*head, *self.objective.curve(params, self.seed, start)]
-        return _Job(params, epochs, observed, [*head, *self.objective.truth(params, start)])
+        observed = after(done, self.objective.curve(params, self.seed, start))
+        return _Job(params, epochs, observed, after(done, self.objective.truth(params, start)))
 
 
 def _leaf(view: Scale) -> dict[str, Any]:
