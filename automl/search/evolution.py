@@ -14,6 +14,8 @@ __all__ = ["DifferentialEvolution"]
 
 _STEP = 0.5
 _CROSSOVER = 0.5
+_REDRAWN_SHARE = 0.15
+"""Of an offspring's values: once a population is of one kind, differences within it lead nowhere else."""
 _OFFSPRING = 8
 _FIRST_FREE_SHARE = 0.5
 """Evolution only mixes what it was given: a first population around a poor default stays around it."""
@@ -26,8 +28,9 @@ class DifferentialEvolution:
     a step towards one of the very best, and one along the difference to any trial that was ever measured: the
     first generation lies around the default, and where that is poor rand/1 stays there for long. Departs from
     DEHB also where checkpoints allow better: the winner of a rung goes on from its own checkpoint, where DEHB
-    begins an offspring of winners at the larger budget from scratch. A choice mutates by its position on the
-    parameter's scale, as in DEHB, and by chance to any other, so that no option is out of reach.
+    begins an offspring of winners at the larger budget from scratch; and now and then a value is drawn anew,
+    as an evolution strategy would, so that nothing is out of reach of a population that has become alike. A
+    choice mutates by its position on the parameter's scale, as in DEHB.
 
     Args:
         space: what may vary.
@@ -61,4 +64,5 @@ class DifferentialEvolution:
         mutant = np.where(outside, rng.random(len(mutant)), mutant)
         crossed = rng.random(len(mutant)) < _CROSSOVER
         crossed[rng.integers(len(mutant))] = True
-        return np.where(crossed, mutant, target)
+        child = np.where(crossed, mutant, target)
+        return np.where(rng.random(len(child)) < _REDRAWN_SHARE, rng.random(len(child)), child)
