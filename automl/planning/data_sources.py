@@ -112,6 +112,10 @@ def _is_required(entry: Any) -> bool:
 def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: Path) -> DataBinding:
     if not root.is_dir():
         raise DataError("is not a folder", where=str(root), hint="--data takes the root of the data set")
+    if (job := _convert_job(root)) is not None:
+        words = ["--data", job.converted, "--results-dir", str(root.parent), "--convert-job-id", root.name]
+        hint = f"give the data that it converted: {shlex.join(words)}"
+        raise DataError(f"is what a {_CONVERT} job wrote, not a data set", where=str(root), hint=hint)
     places = _places(request, root)
     values: dict[str, str] = {}
     spares: dict[str, str] = {}
@@ -175,17 +179,22 @@ class _ConvertJob:
 
 
 def _convert_jobs(results_dir: Path) -> list[_ConvertJob]:
-    """All dataset_convert jobs, newest first; a job file that cannot be read belongs to no job."""
-    jobs = []
-    for path in results_dir.resolve().glob("*/job.json"):
-        try:
-            job = json.loads(path.read_text("utf-8"))
-            if job["action"] == _CONVERT and job["data"]:
-                source = _source(job["data"], Path(job["data"]).resolve())
-                jobs.append(_ConvertJob(path.parent, source, str(job.get("created", ""))))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+    """All dataset_convert jobs, newest first."""
+    found = (_convert_job(path.parent) for path in results_dir.resolve().glob("*/job.json"))
+    jobs = [job for job in found if job is not None]
     return sorted(jobs, key=lambda job: (job.created, job.folder.name), reverse=True)
+
+
+def _convert_job(folder: Path) -> _ConvertJob | None:
+    """The dataset_convert job of a folder; a job file that cannot be read belongs to no job."""
+    try:
+        job = json.loads((folder / "job.json").read_text("utf-8"))
+        if job["action"] != _CONVERT or not job["data"]:
+            return None
+        converted = _source(job["data"], Path(job["data"]).resolve())
+        return _ConvertJob(folder, converted, str(job.get("created", "")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _find(file: str, places: Sequence[Path]) -> Path | None:

@@ -103,6 +103,13 @@ def test_missing_files_come_with_the_exact_command(skill: Skill, tmp_path: Path)
     assert f"run dataset_convert first: {command} --results-dir {tmp_path}/results" in str(caught.value)
 
 
+def test_the_folder_of_a_convert_job_is_no_data_set(skill: Skill, tmp_path: Path) -> None:
+    job = convert_job(tmp_path, "a", tmp_path / "data", "2026-01-01", "train.pkl", "test.pkl")
+    flags = f"--data {tmp_path}/data --results-dir {tmp_path}/results --convert-job-id a"
+    with pytest.raises(DataError, match=rf"what a dataset_convert job wrote, .*\n  -> .*: {flags}"):
+        bind(skill, tmp_path, str(job))
+
+
 def test_a_root_that_is_no_folder_is_refused(skill: Skill, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone: is not a folder"):
         bind(skill, tmp_path, str(tmp_path / "gone"))
