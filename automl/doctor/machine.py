@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from automl.control_group import memory_groups
 from automl.doctor.check import Check, CheckStatus
 from automl.planning.machine import Machine
 from automl.skills import Hardware
@@ -24,6 +26,8 @@ _EXTRA = "tune"
 _TRAINER_BYTES = 2e9
 _LITTLE_DISK_BYTES = 2e9
 _GB = 1e9
+_LIMIT_AND_USE = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+"""Files of a control group, of version 2 and 1."""
 
 
 def check_python() -> Check:
@@ -86,20 +90,19 @@ def check_memory(side_by_side: int) -> Check:
 
 
 def _free_memory_bytes() -> float:
-    """What the kernel says is available, or what a container's limit leaves of it."""
+    """What the kernel says is available, or what the limits of container and cluster job leave of it."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     free = float(fields["MemAvailable"].split()[0]) * 1024
-    limit, used = (_cgroup_number(name) for name in ("memory.max", "memory.current"))
-    return free if limit is None or used is None else min(free, limit - used)
+    return min([free, *(_free_of(group, *names) for group in memory_groups() for names in _LIMIT_AND_USE)])
 
 
-def _cgroup_number(name: str) -> float | None:
+def _free_of(group: Path, limit: str, use: str) -> float:
+    """What a control group has left; infinite where it has no limit of that name."""
     try:
-        text = (Path("/sys/fs/cgroup") / name).read_text().strip()
-    except OSError:
-        return None
-    return float(text) if text.isdigit() else None
+        return float((group / limit).read_text()) - float((group / use).read_text())
+    except (OSError, ValueError):  # "max" stands for no limit
+        return math.inf
 
 
 def check_disk(results_dir: Path, forecast_bytes: float | None) -> Check:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from automl.control_group import memory_groups
+
 __all__ = ["count_kills"]
 
 _COUNT = "oom_kill"
@@ -37,18 +39,7 @@ def count_kills(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup"
 
 
 def _counters(proc: Path, groups: Path) -> Iterator[Path]:
-    """Files that may hold the count, the most exact one first.
-
-    Within a container the group may be called by its path on the host while the mount begins at the group.
-    """
-    try:
-        memberships = (proc / "self/cgroup").read_text("utf-8").splitlines()
-    except OSError:
-        memberships = []
-    for membership in memberships:
-        _, controllers, path = membership.split(":", 2)
-        if not controllers:
-            yield from (groups / part / "memory.events" for part in (path.lstrip("/"), "."))
-        elif "memory" in controllers.split(","):
-            yield from (groups / "memory" / part / "memory.oom_control" for part in (path.lstrip("/"), "."))
+    """Files that may hold the count, the most exact one first."""
+    for group in memory_groups(proc, groups):
+        yield from (group / "memory.events", group / "memory.oom_control")
     yield proc / "vmstat"

@@ -68,10 +68,17 @@ def test_memory_is_shared_by_trials_side_by_side(
     assert found.found == f"6.0 GB free, {each}"
 
 
-def test_a_container_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = {"memory.max": 3e9, "memory.current": 1e9}
-    monkeypatch.setattr(machine, "_cgroup_number", limits.get)
-    assert machine._free_memory_bytes() == pytest.approx(2e9)
+def test_the_tightest_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own, above = tmp_path / "job/step", tmp_path / "job"
+    own.mkdir(parents=True)
+    (own / "memory.max").write_text("max\n")
+    (own / "memory.current").write_text("500000000\n")
+    monkeypatch.setattr(machine, "memory_groups", lambda: [own, above, tmp_path / "gone"])
+    unlimited = machine._free_memory_bytes()
+    assert unlimited > 1e9
+    (above / "memory.limit_in_bytes").write_text("1000000000\n")
+    (above / "memory.usage_in_bytes").write_text("900000000\n")
+    assert machine._free_memory_bytes() == 1e8
 
 
 @pytest.mark.parametrize(
