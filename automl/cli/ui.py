@@ -72,12 +72,14 @@ def list_pages(link: Mapping[str, str], *, is_search: bool) -> dict[str, str]:
 def _serve(uri: str, port: int, pages: Mapping[str, str]) -> int:
     """Run MLflow's server as one person needs it, and tell its addresses once it answers; its exit code."""
     from automl.errors import UsageError
+    from automl.trials.interrupts import stop_signals
 
     if _answers(port):
         raise UsageError(
             f"port {port} is taken by another program", where="--port", hint=f"try --port {port + 1}"
         )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server ends with this process
+    for number in stop_signals():  # so that the server ends with this process
+        signal.signal(number, signal.default_int_handler)
     print(f"MLflow starts on {uri}; Ctrl-C ends it", file=sys.stderr, flush=True)
     words = ["-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", _HOST, "--port", str(port)]
     words += ["--workers", "1", "--uvicorn-opts", "--log-level=warning"]  # requests would bury the addresses
