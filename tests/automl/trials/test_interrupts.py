@@ -38,6 +38,15 @@ def test_signal_goes_to_whom_it_was_meant_for() -> None:
         assert asked.is_set()
 
 
+@pytest.fixture
+def _hangups_are_heard() -> Iterator[None]:
+    """As in a terminal, whatever starts the tests: ``nohup`` would have them ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_hangups_are_heard")
 def test_terminal_that_hangs_up_twice_is_one_wish() -> None:
     with deferred_interrupts() as asked:
         os.kill(os.getpid(), signal.SIGHUP)
