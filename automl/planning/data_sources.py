@@ -112,7 +112,7 @@ def _is_required(entry: Any) -> bool:
 def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: Path) -> DataBinding:
     if not root.is_dir():
         raise DataError("is not a folder", where=str(root), hint="--data takes the root of the data set")
-    if (job := _convert_job(root)) is not None:
+    if (job := _convert_job(root)) is not None and job.converted != str(root):
         words = ["--data", job.converted, "--results-dir", str(root.parent), "--convert-job-id", root.name]
         hint = f"give the data that it converted: {shlex.join(words)}"
         raise DataError(f"is what a {_CONVERT} job wrote, not a data set", where=str(root), hint=hint)

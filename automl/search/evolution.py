@@ -29,8 +29,8 @@ class DifferentialEvolution:
     first generation lies around the default, and where that is poor rand/1 stays there for long. Departs from
     DEHB also where checkpoints allow better: the winner of a rung goes on from its own checkpoint, where DEHB
     begins an offspring of winners at the larger budget from scratch; and now and then a value is drawn anew,
-    as an evolution strategy would, so that nothing is out of reach of a population that has become alike. A
-    choice mutates by its position on the parameter's scale, as in DEHB.
+    so that nothing is out of reach of a population that has become alike. A choice mutates by its position on
+    the parameter's scale, as in DEHB.
 
     Args:
         space: what may vary.
