@@ -27,5 +27,4 @@ def memory_groups(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgrou
         mount = groups / "memory" if controllers else groups
         if not controllers or "memory" in controllers.split(","):
             path = PurePosixPath(name.lstrip("/"))
-            yield from (mount / part for part in (path, *path.parents) if part != PurePosixPath("."))
-            yield mount
+            yield from (mount / part for part in (path, *path.parents))

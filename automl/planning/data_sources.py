@@ -193,7 +193,7 @@ def _convert_job(folder: Path) -> _ConvertJob | None:
             return None
         converted = _source(job["data"], Path(job["data"]).resolve())
         return _ConvertJob(folder, converted, str(job.get("created", "")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

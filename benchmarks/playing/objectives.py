@@ -166,7 +166,7 @@ class _Surrogate:
     def __init__(self, module: Any, surrogate: Any) -> None:
         self._module, self._surrogate = module, surrogate
         self.name = surrogate.name
-        self._is_real = not hasattr(surrogate, "noise") or self.name == "digits"
+        self._is_real = self.name == "digits"
         self.best = _SEEN_BEST.get(self.name, surrogate.best)
         self.space = SearchSpace(
             tuple(
@@ -187,7 +187,7 @@ class _Surrogate:
         return values
 
     def truth(self, params: Params, start: float | None = None) -> Sequence[float]:
-        if self._is_real:
+        if self._is_real or not hasattr(self._surrogate, "noise"):
             return self.curve(params, 0)
         values: Sequence[float] = self._surrogate.curve(dict(params), EPOCHS, start)
         return values
