@@ -8,9 +8,9 @@ from optuna.samplers import TPESampler
 from automl.adapters.optuna_search import TreeParzen
 from automl.search.history import History
 from automl.space import Parameter, ParameterKind, SearchSpace
-from automl.types import Cause, Direction, Metric, Report, TrialId, TrialRecord, TrialState
+from automl.types import Cause, Report, TrialId, TrialRecord, TrialState
+from tests.fakes.told_history import told_history
 
-AP11 = Metric("AP11", Direction.MAXIMIZE)
 SPACE = SearchSpace(
     (
         Parameter("lr", ParameterKind.FLOAT, 1e-6, 1e-1, log=True, default=1e-5),
@@ -21,13 +21,7 @@ SPACE = SearchSpace(
 
 def told(values: dict[float, float], bad: tuple[float, ...] = ()) -> History:
     """A history of learning rates and what they reached, and of some that could not be trained."""
-    history = History(AP11)
-    for number, (lr, value) in enumerate(values.items()):
-        record = TrialRecord(
-            TrialId(str(number)), {"lr": lr, "kind": "adam"}, TrialState.SUCCEEDED,
-            reports=(Report(1, 1, value),), value=value,
-        )  # fmt: skip
-        history.tell(record)
+    history = told_history(({"lr": lr, "kind": "adam"}, value) for lr, value in values.items())
     for number, lr in enumerate(bad, len(values)):
         params = {"lr": lr, "kind": "adam"}
         history.tell(TrialRecord(TrialId(str(number)), params, TrialState.FAILED, Cause.OUT_OF_MEMORY))

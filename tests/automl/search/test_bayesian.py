@@ -8,9 +8,9 @@ from automl.search.curve_model import CurveModel, share_beaten
 from automl.search.history import History
 from automl.space import Parameter, ParameterKind, SearchSpace
 from automl.study.state import DEFAULT_TRIAL
-from automl.types import Direction, Metric, Report, TrialId, TrialRecord, TrialState
+from automl.types import TrialId, TrialState
+from tests.fakes.told_history import AP11, told_history
 
-AP11 = Metric("AP11", Direction.MAXIMIZE)
 SPACE = SearchSpace(
     tuple(Parameter(name, ParameterKind.FLOAT, 0.0, 1.0, default=0.1) for name in ("a", "b", "c", "d"))
 )
@@ -18,15 +18,8 @@ SPACE = SearchSpace(
 
 def told(*values: float) -> History:
     """A history of trials that came to these values in one epoch; the first is the default."""
-    history = History(AP11)
-    for number, value in enumerate(values):
-        params = SPACE.defaults() if number == 0 else {p.name: 0.2 * number for p in SPACE}
-        history.tell(
-            TrialRecord(
-                TrialId(str(number)), params, TrialState.PAUSED, reports=(Report(1, 9, value),), value=value
-            )
-        )
-    return history
+    others = ({p.name: 0.2 * number for p in SPACE} for number in range(1, len(values)))
+    return told_history(zip((SPACE.defaults(), *others), values, strict=True), state=TrialState.PAUSED)
 
 
 def first_draws(history: History) -> tuple[float, str]:

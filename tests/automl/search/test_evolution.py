@@ -8,7 +8,7 @@ from automl.search.encoding import Array
 from automl.search.evolution import DifferentialEvolution
 from automl.search.history import History
 from automl.space import Parameter, ParameterKind, SearchSpace
-from automl.types import Direction, Metric, Report, TrialId, TrialRecord, TrialState
+from tests.fakes.told_history import told_history
 
 NAMES = ("a", "b", "c", "d")
 SPACE = SearchSpace(tuple(Parameter(name, ParameterKind.FLOAT, 0.0, 1.0, default=0.5) for name in NAMES))
@@ -16,16 +16,7 @@ SPACE = SearchSpace(tuple(Parameter(name, ParameterKind.FLOAT, 0.0, 1.0, default
 
 def told(place: Callable[[int], float], trials: int = 12) -> History:
     """Trials with all values at one place each, the later the better."""
-    history = History(Metric("AP11", Direction.MAXIMIZE))
-    for number in range(trials):
-        reports = (Report(1, 1, float(number)),)
-        params = dict.fromkeys(NAMES, place(number))
-        history.tell(
-            TrialRecord(
-                TrialId(str(number)), params, TrialState.SUCCEEDED, reports=reports, value=float(number)
-            )
-        )
-    return history
+    return told_history((dict.fromkeys(NAMES, place(number)), float(number)) for number in range(trials))
 
 
 def offspring(history: History, seeds: int = 200) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 from automl.search.guided_draws import GuidedDraws
 from automl.search.history import History
 from automl.space import Parameter, ParameterKind, SearchSpace
-from automl.types import Direction, Metric, Report, TrialId, TrialRecord, TrialState
+from tests.fakes.told_history import told_history
 
 NAMES = ("a", "b", "c")
 SPACE = SearchSpace(tuple(Parameter(name, ParameterKind.FLOAT, 0.0, 1.0, default=0.2) for name in NAMES))
@@ -15,16 +15,8 @@ SPACE = SearchSpace(tuple(Parameter(name, ParameterKind.FLOAT, 0.0, 1.0, default
 
 def told(summit: float, trials: int = 12) -> History:
     """The default, and trials on the way from there to 0.9, the better the nearer to a summit."""
-    history = History(Metric("AP11", Direction.MAXIMIZE))
-    for number in range(trials):
-        place = 0.2 + 0.7 * number / max(1, trials - 1)
-        value = 80 - 100 * abs(place - summit)
-        params = dict.fromkeys(NAMES, place)
-        reports = (Report(1, 1, value),)
-        history.tell(
-            TrialRecord(TrialId(str(number)), params, TrialState.SUCCEEDED, reports=reports, value=value)
-        )
-    return history
+    places = [0.2 + 0.7 * number / max(1, trials - 1) for number in range(trials)]
+    return told_history((dict.fromkeys(NAMES, place), 80 - 100 * abs(place - summit)) for place in places)
 
 
 def sources(history: History, draws: int = 200) -> Counter[str]:
