@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import DataError, Fault, UsageError
-from automl.places import is_uri, tell_place
+from automl.places import is_uri
+from automl.planning.convert_jobs import CONVERT, choose_convert_job, convert_job_of, source_name
 from automl.planning.parents import PARENT_FUNCTIONS
 from automl.request import RunRequest
 from automl.schema.paths import get_path
@@ -21,7 +21,6 @@ __all__ = ["DATA", "DataBinding", "bind_data", "find_missing_inputs"]
 
 DATA = "--data"
 """Source of the values that come from the data root."""
-_CONVERT = "dataset_convert"
 _FILE_KINDS = ("file", "folder")
 
 
@@ -112,10 +111,10 @@ def _is_required(entry: Any) -> bool:
 def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: Path) -> DataBinding:
     if not root.is_dir():
         raise DataError("is not a folder", where=str(root), hint="--data takes the root of the data set")
-    if (job := _convert_job(root)) is not None and job.converted != str(root):
+    if (job := convert_job_of(root)) is not None and job.converted != str(root):
         words = ["--data", job.converted, "--results-dir", str(root.parent), "--convert-job-id", root.name]
         hint = f"give the data that it converted: {shlex.join(words)}"
-        raise DataError(f"is what a {_CONVERT} job wrote, not a data set", where=str(root), hint=hint)
+        raise DataError(f"is what a {CONVERT} job wrote, not a data set", where=str(root), hint=hint)
     places = _places(request, root)
     values: dict[str, str] = {}
     spares: dict[str, str] = {}
@@ -138,24 +137,12 @@ def _bind_folder(skill: Skill, action: SkillAction, request: RunRequest, root: P
 
 
 def _places(request: RunRequest, root: Path) -> list[Path]:
-    source = _source(request.data, root)
-    jobs = [job for job in _convert_jobs(request.results_dir) if job.converted == source]
-    if request.convert_job_id is None:
-        return [root, *(_fetched(job.folder) for job in jobs[:1])]
-    chosen = [job for job in _convert_jobs(request.results_dir) if job.folder.name == request.convert_job_id]
-    if not chosen:
-        known = ", ".join(job.folder.name for job in jobs) or "none"
-        raise UsageError(
-            f"there is no {_CONVERT} job {request.convert_job_id!r}",
-            where=tell_place(request.results_dir),
-            hint=f"jobs for {source}: {known}",
-        )
-    if chosen[0].converted != source:
-        raise UsageError(
-            f"job {request.convert_job_id} converted {chosen[0].converted}, not {source}",
-            where="--convert-job-id",
-        )
-    return [_fetched(chosen[0].folder), root]
+    """Where files are looked for, the first place first: a job that was named goes before the root."""
+    job = choose_convert_job(request, source_name(request.data, root))
+    if job is None:
+        return [root]
+    converted = _fetched(job.folder)
+    return [root, converted] if request.convert_job_id is None else [converted, root]
 
 
 def _fetched(job: Path) -> Path:
@@ -164,37 +151,6 @@ def _fetched(job: Path) -> Path:
 
     fetch_study(job)
     return job
-
-
-def _source(data: str | None, root: Path) -> str:
-    """What a convert job notes down as its data: a URI as it was said, else the resolved path."""
-    return data if data and is_uri(data) else str(root)
-
-
-@dataclass(frozen=True)
-class _ConvertJob:
-    folder: Path
-    converted: str
-    created: str
-
-
-def _convert_jobs(results_dir: Path) -> list[_ConvertJob]:
-    """All dataset_convert jobs, newest first."""
-    found = (_convert_job(path.parent) for path in results_dir.resolve().glob("*/job.json"))
-    jobs = [job for job in found if job is not None]
-    return sorted(jobs, key=lambda job: (job.created, job.folder.name), reverse=True)
-
-
-def _convert_job(folder: Path) -> _ConvertJob | None:
-    """The dataset_convert job of a folder; a job file that cannot be read belongs to no job."""
-    try:
-        job = json.loads((folder / "job.json").read_text("utf-8"))
-        if job["action"] != _CONVERT or not job["data"]:
-            return None
-        converted = _source(job["data"], Path(job["data"]).resolve())
-        return _ConvertJob(folder, converted, str(job.get("created", "")))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
 
 
 def _find(file: str, places: Sequence[Path]) -> Path | None:
@@ -209,16 +165,16 @@ def _missing_faults(
     skill: Skill, request: RunRequest, root: Path, missing: Sequence[DataSource]
 ) -> list[Fault]:
     hint = "check --data"
-    if _CONVERT in skill.actions:
+    if CONVERT in skill.actions:
         model = (
             ["--skill-dir", str(request.skill_dir)]
             if request.skill_dir
             else ["--model", request.model or skill.name]
         )
-        words = ["automl", "run", *model, "--action", _CONVERT, "--data", _source(request.data, root)]
+        words = ["automl", "run", *model, "--action", CONVERT, "--data", source_name(request.data, root)]
         if request.results_dir != RunRequest().results_dir:
             words += ["--results-dir", str(request.results_dir)]
-        hint = f"run {_CONVERT} first: {shlex.join(words)}"
+        hint = f"run {CONVERT} first: {shlex.join(words)}"
     return [
         Fault(f"{source.key}: converted file is missing", str(root / source.file), hint) for source in missing
     ]

@@ -13,7 +13,7 @@ from automl.trials.folder import TrialFolder, write_atomically
 from automl.trials.status_reader import StatusLine, StatusReader
 from automl.types import StudySheet
 
-__all__ = ["read_job", "write_job"]
+__all__ = ["read_entry", "read_job", "write_job"]
 
 _STATES = {"SUCCESS": "succeeded", "FAILURE": "failed"}
 
@@ -43,12 +43,7 @@ def read_job(folder: StudyFolder) -> dict[str, Any]:
     Raises:
         StudyError: ``job.json`` is missing or damaged.
     """
-    try:
-        entry: Any = json.loads(folder.job.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise StudyError(f"cannot be read: {error}", where=str(folder.job)) from error
-    if not isinstance(entry, dict):
-        raise StudyError(f"holds a {type(entry).__name__}, not an object", where=str(folder.job))
+    entry = read_entry(folder)
     lines = _read_lines(folder)
     kpi: Mapping[str, float] = next((line.kpi for line in reversed(lines) if line.kpi), {})
     state = _STATES.get(lines[-1].status, "running") if lines else "queued"
@@ -60,6 +55,21 @@ def read_job(folder: StudyFolder) -> dict[str, Any]:
         "mlflow": folder.read_tracking(),
         "results_dir": str(folder.root),
     }
+
+
+def read_entry(folder: StudyFolder) -> dict[str, Any]:
+    """What was asked of a plain action, as `write_job` wrote it.
+
+    Raises:
+        StudyError: ``job.json`` is missing or damaged.
+    """
+    try:
+        entry: Any = json.loads(folder.job.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyError(f"cannot be read: {error}", where=str(folder.job)) from error
+    if not isinstance(entry, dict):
+        raise StudyError(f"holds a {type(entry).__name__}, not an object", where=str(folder.job))
+    return entry
 
 
 def _read_lines(folder: StudyFolder) -> list[StatusLine]:
