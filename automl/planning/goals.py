@@ -4,14 +4,53 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 from automl.errors import Fault, UsageError
 from automl.request import RunRequest
+from automl.skills import Skill
 from automl.types import Constraint, Direction, Metric
 
-__all__ = ["parse_constraints", "parse_objectives"]
+__all__ = ["choose_metric", "parse_constraints", "parse_objectives"]
 
 _CONSTRAINT = re.compile(r"\s*(?P<name>[^<>=\s]+)\s*(?P<relation><=|>=)\s*(?P<bound>\S+)\s*")
+
+
+def choose_metric(request: RunRequest, skill: Skill, *, is_study: bool) -> Metric | None:
+    """What trials are ranked by: the first objective, else ``--metric``, else what the model names.
+
+    Args:
+        request: the flags.
+        skill: may name a metric and its direction.
+        is_study: whether anything is ranked; a plain action needs no metric, and gets None without one.
+
+    Raises:
+        UsageError: nobody says what to rank by, or which way it is better.
+    """
+    if objectives := parse_objectives(request):
+        return replace(objectives[0], constraints=parse_constraints(request))
+    known = skill.metric
+    name = request.metric or (known.name if known else None)
+    direction = request.direction
+    if direction is None and known and name == known.name:
+        direction = known.direction.value
+    if name and direction:
+        return Metric(name, Direction(direction), parse_constraints(request))
+    if is_study:
+        raise _unranked(skill, name)
+    return None
+
+
+def _unranked(skill: Skill, name: str | None) -> UsageError:
+    """Why nothing can be ranked by a metric, and what to add."""
+    if skill.metric and name:
+        return UsageError(
+            f"{skill.name} ranks by {skill.metric.name} and does not say which way {name} is better",
+            where=f"--metric:{name}",
+            hint=f"leave --metric out for {skill.metric.name}, or add --direction maximize or minimize",
+        )
+    missing = "--metric and --direction" if name is None else "--direction"
+    return UsageError(f"{skill.name} does not say what to rank by", where=missing, hint=f"give {missing}")
 
 
 def parse_constraints(request: RunRequest) -> tuple[Constraint, ...]:

@@ -6,19 +6,19 @@ The one process it starts is the model's own check of the resolved spec.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from automl.errors import Fault, UsageError
 from automl.planning.data_sources import DATA, DataBinding, bind_data, find_missing_inputs
 from automl.planning.finals import add_finals, finals_warnings
-from automl.planning.forecast import disk_warnings, forecast_study, free_bytes
-from automl.planning.goals import parse_constraints, parse_objectives
+from automl.planning.forecast import Forecast, disk_warnings, forecast_study, free_bytes
+from automl.planning.goals import choose_metric, parse_objectives
 from automl.planning.inputs import ActionFiles, foreign_blocks, plan_space, read_files, user_layers
+from automl.planning.layers import SpecLayers, parent_warnings, without_secrets
 from automl.planning.llm import is_guided, plan_llm
 from automl.planning.machine import look_at_machine
-from automl.planning.parents import Parent, bind_parent, inherited_layer
+from automl.planning.parents import bind_parent
 from automl.planning.plan import Plan
 from automl.planning.preflight import Findings, run_preflight
 from automl.planning.sharing import sharing_warnings
@@ -35,13 +35,13 @@ from automl.request import RunRequest
 from automl.schema.limits import narrow_space
 from automl.schema.paths import get_path
 from automl.schema.space_warnings import find_space_warnings
-from automl.schema.spec import OVERRIDES, Layer, LayeredSpec, apply_params, merge_layers, resolve_spec
+from automl.schema.spec import LayeredSpec, apply_params, resolve_spec
 from automl.schema.validation import find_unset
 from automl.search.warm_start import Past
 from automl.skills import Skill, SkillAction, SpecKeys, load_skill
 from automl.space import SearchSpace
 from automl.tracking import check_store, local_tracking_uri
-from automl.types import Budget, Direction, Metric, Spec
+from automl.types import Budget, Metric, Resources, Spec
 
 __all__ = ["make_plan", "resolve_space"]
 
@@ -112,12 +112,9 @@ class _Planner:
     def plan(self) -> Plan:
         request, machine = self.request, look_at_machine()
         binding = bind_data(self.skill, self.action, request)
-        layered = self.layered(binding.values, bind_parent(self.action, request))
-        spec, keys = self.without_secrets(layered), self.action.keys.present_in(layered.values)
-        unset = find_unset(spec, self.files.schema, foreign_blocks(self.skill, self.action))
-        if faults := find_missing_inputs(self.action, spec, unset):
-            raise UsageError(faults)
-        metric = self.metric()
+        layered = self.layered(binding)
+        spec, keys = self.complete(layered), self.action.keys.present_in(layered.values)
+        metric = choose_metric(request, self.skill, is_study=self.policy.runnable)
         budget = self.budget(self.epochs(spec, keys), keys.seed)
         resources = size_resources(
             request, machine, trials=budget.trials, spec_gpus=self.positive(spec, keys.gpus)
@@ -130,14 +127,7 @@ class _Planner:
         if self.action.name == "train":
             self.warnings += hardware_warnings(self.skill.hardware, machine, request)
         self.warnings += [*sharing_warnings(request), *findings.warnings]
-        forecast = forecast_study(
-            request.results_dir,
-            spec,
-            budget,
-            concurrent=resources.max_concurrent,
-            stops_early=algorithm.stops_early,
-        )
-        self.warnings += disk_warnings(forecast, budget.disk_bytes, free_bytes(request.results_dir))
+        forecast = self.forecast(spec, budget, resources, algorithm)
         return Plan(
             request=request,
             skill=self.skill,
@@ -159,59 +149,20 @@ class _Planner:
             warnings=tuple(self.warnings),
         )
 
-    def layered(self, sources: Mapping[str, str], parent: Parent) -> LayeredSpec:
-        """Parent's and user's layers, data, what the platform sets; ``--set`` has the last word on data."""
-        layers = [*self.inherited(parent), *user_layers(self.skill, self.request)]
-        if self.files.is_free:
-            if not self.request.spec and not parent.spec:
-                hint = f"give the whole spec with --spec FILE, or generate {self.files.schema.path}"
-                raise UsageError(f"{self.action.name} has no spec template", where="--spec", hint=hint)
-            return merge_layers(layers)
-        template, schema = self.files.template, self.files.schema
-        said = resolve_spec(template, schema, layers)
-        filled = [
-            Layer(flag, {key: value for key, value in values.items() if said.origin.get(key) != OVERRIDES})
-            for flag, values in ((DATA, sources), ("--parent-job-id", parent.values))
-        ]
-        return resolve_spec(template, schema, [*layers, *filled, self.platform_layer(said)])
+    def layered(self, binding: DataBinding) -> LayeredSpec:
+        parent = bind_parent(self.action, self.request)
+        self.warnings += parent_warnings(self.request, parent)
+        is_study = self.policy.runnable
+        layers = SpecLayers(self.request, self.skill, self.action, self.files, is_study)
+        return layers.resolve(binding.values, parent)
 
-    def inherited(self, parent: Parent) -> list[Layer]:
-        if parent.spec:
-            return [inherited_layer(self.action, self.files.template, parent.spec)]
-        if self.request.parent_job_id:
-            self.warnings.append(
-                f"{self.request.parent_job_id} has no spec beside its model: "
-                "the model is built as the template and your spec say"
-            )
-        return []
-
-    def platform_layer(self, said: LayeredSpec) -> Layer:
-        """Epochs and shape from flags; a study validates and saves every epoch unless told otherwise."""
-        request, keys = self.request, self.action.keys.present_in(said.values)
-        wanted: dict[str | None, Any] = {keys.epochs: request.max_epochs, keys.nodes: request.nodes_per_trial}
-        if request.gpus_per_trial and request.gpus_per_trial >= 1:
-            wanted[keys.gpus] = int(request.gpus_per_trial)
-        values = {key: value for key, value in wanted.items() if key and value is not None}
-        if self.policy.runnable:
-            intervals = (keys.validation_interval, keys.checkpoint_interval)
-            values |= {key: 1 for key in intervals if key and not self.is_users_wish(said, key)}
-        return Layer("flags", values)
-
-    def is_users_wish(self, said: LayeredSpec, key: str) -> bool:
-        """Whether a flag or the user's own file changed a value; a copy of the template changes nothing."""
-        source = said.origin.get(key)
-        is_changed = get_path(said.values, key) != get_path(self.files.template, key)
-        return source == OVERRIDES or (source == str(self.request.spec) and is_changed)
-
-    def without_secrets(self, layered: LayeredSpec) -> Spec:
-        """Secrets come from the environment of the trainer; a spec on disk never holds one."""
-        spec: Spec = layered.values
-        for key in self.action.keys_filled_by("key"):
-            if get_path(spec, key):
-                variable = self.skill.key_variable
-                place = f"the environment variable {variable}" if variable else "the trainer's environment"
-                self.warnings.append(f"{key} is not written into specs: give it in {place}")
-                spec = apply_params(spec, {key: ""})
+    def complete(self, layered: LayeredSpec) -> Spec:
+        """The spec without its secrets; an error where it lacks what the action needs."""
+        spec, warnings = without_secrets(self.skill, self.action, layered.values)
+        self.warnings += warnings
+        unset = find_unset(spec, self.files.schema, foreign_blocks(self.skill, self.action))
+        if faults := find_missing_inputs(self.action, spec, unset):
+            raise UsageError(faults)
         return spec
 
     def budget(self, epochs: int, seed_key: str | None) -> Budget:
@@ -230,6 +181,16 @@ class _Planner:
             self.warnings += plan_llm(self.request, os.environ).warnings
         return choose_algorithm(self.request.algorithm, budget, space=space, concurrent=concurrent)
 
+    def forecast(
+        self, spec: Spec, budget: Budget, resources: Resources, algorithm: AlgorithmChoice
+    ) -> Forecast:
+        place, concurrent = self.request.results_dir, resources.max_concurrent
+        forecast = forecast_study(
+            place, spec, budget, concurrent=concurrent, stops_early=algorithm.stops_early
+        )
+        self.warnings += disk_warnings(forecast, budget.disk_bytes, free_bytes(place))
+        return forecast
+
     def past(self, space: SearchSpace, metric: Metric | None, budget: Budget) -> Past | None:
         if not self.policy.runnable or metric is None:
             return None
@@ -238,29 +199,6 @@ class _Planner:
             return None
         self.warnings.append(found.report)
         return found.past
-
-    def metric(self) -> Metric | None:
-        request, known = self.request, self.skill.metric
-        if objectives := parse_objectives(request):
-            return replace(objectives[0], constraints=parse_constraints(request))
-        name = request.metric or (known.name if known else None)
-        direction = request.direction
-        if direction is None and known and name == known.name:
-            direction = known.direction.value
-        if name and direction:
-            return Metric(name, Direction(direction), parse_constraints(request))
-        if not self.policy.runnable:
-            return None
-        if known and name:
-            raise UsageError(
-                f"{self.skill.name} ranks by {known.name} and does not say which way {name} is better",
-                where=f"--metric:{name}",
-                hint=f"leave --metric out for {known.name}, or add --direction maximize or minimize",
-            )
-        missing = "--metric and --direction" if name is None else "--direction"
-        raise UsageError(
-            f"{self.skill.name} does not say what to rank by", where=missing, hint=f"give {missing}"
-        )
 
     def epochs(self, spec: Spec, keys: SpecKeys) -> int:
         if keys.epochs is None:
