@@ -20,6 +20,9 @@ __all__ = ["GaussianProcess", "Points", "fit_process"]
 _ITERATIONS = 30
 _MEAN_VARIANCE = 4.0
 """Prior variance of the two numbers of the mean curve, in units of the observations' own variance."""
+_MEAN_LENGTH, _LENGTH_SPREAD = -1.3, 0.6
+"""Prior of the logarithm of a length scale, less that of the root of the number of parameters. With longer ones
+a dozen trials were taken for a plane, and the search went on in the corner to which it rises."""
 _ROOT5 = 5.0**0.5
 
 # Legend of shapes: N observations, M queries, D parameters, F features.
@@ -146,12 +149,12 @@ def fit_process(points: Points, values: Array, groups: Whole) -> Array:
 
 
 def _prior_mean(count: int) -> Array:
-    lengths = np.full(count, -0.3 + 0.5 * np.log(max(count, 1)))
+    lengths = np.full(count, _MEAN_LENGTH + 0.5 * np.log(max(count, 1)))
     return np.concatenate([lengths, [0.0, -1.0, -1.0, -3.5, -3.0]])
 
 
 def _prior_spread(count: int) -> Array:
-    return np.concatenate([np.full(count, 1.0), [0.7, 1.0, 1.0, 1.0, 1.0]])
+    return np.concatenate([np.full(count, _LENGTH_SPREAD), [0.7, 1.0, 1.0, 1.0, 1.0]])
 
 
 def _squared_by_parameter(features: Array, groups: Whole, count: int) -> Array:

@@ -43,6 +43,19 @@ def test_a_smooth_function_is_predicted_between_its_observations() -> None:
     assert process.scales.length[1] > process.scales.length[0] + 0.5  # the second does not matter
 
 
+def test_a_plane_through_few_trials_is_not_believed_where_nobody_was() -> None:
+    """Values that rise to one end say little of the middle, so the search does not end in that corner."""
+    features, asked = np.random.default_rng(0).random((9, 5)), np.full((2, 5), 0.5)
+    features[:, 0] = [0.0, 0.05, 0.1, 0.15, 0.9, 0.93, 0.96, 0.98, 1.0]
+    asked[:, 0] = 0.5, 0.96
+    values = 2.4 * (features[:, 0] - features[:, 0].mean())
+    points, groups = final_points(features), np.arange(5)
+    process = GaussianProcess(points, values, fit_process(points, values, groups), groups)
+    middle, end = process.predict(asked)[1]
+    assert middle > 0.3
+    assert end < 0.5 * middle
+
+
 def test_where_the_process_believes_a_value_it_is_sure() -> None:
     rng = np.random.default_rng(2)
     features, place = rng.random((8, 2)), np.array([[0.95, 0.95]])
