@@ -21,8 +21,8 @@ _ITERATIONS = 30
 _MEAN_VARIANCE = 4.0
 """Prior variance of the two numbers of the mean curve, in units of the observations' own variance."""
 _MEAN_LENGTH, _LENGTH_SPREAD = -1.3, 0.6
-"""Prior of the logarithm of a length scale, less that of the root of the number of parameters. With longer ones
-a dozen trials were taken for a plane, and the search went on in the corner to which it rises."""
+"""Prior of the logarithm of a length scale, less that of the root of the number of parameters. With longer
+ones a dozen trials were taken for a plane, and the search went on in the corner to which it rises."""
 _ROOT5 = 5.0**0.5
 
 # Legend of shapes: N observations, M queries, D parameters, F features.
