@@ -9,7 +9,7 @@ from automl.errors import StudyError, UsageError
 from automl.places import is_uri, tell_place
 from automl.request import RunRequest
 from automl.study.job import read_entry
-from automl.study.store import StudyFolder
+from automl.study.store import StudyFolder, list_folders
 
 __all__ = ["CONVERT", "ConvertJob", "choose_convert_job", "convert_job_of", "source_name"]
 
@@ -80,6 +80,6 @@ def source_name(data: str | None, root: Path) -> str:
 
 def _convert_jobs(results_dir: Path) -> list[ConvertJob]:
     """All jobs, newest first."""
-    found = (convert_job_of(path.parent) for path in results_dir.resolve().glob("*/job.json"))
+    found = (convert_job_of(folder.root) for folder in list_folders(results_dir))
     jobs = [job for job in found if job is not None]
     return sorted(jobs, key=lambda job: (job.created, job.folder.name), reverse=True)

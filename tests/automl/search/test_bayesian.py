@@ -9,7 +9,8 @@ from automl.search.history import History
 from automl.space import Parameter, ParameterKind, SearchSpace
 from automl.study.state import DEFAULT_TRIAL
 from automl.types import TrialId, TrialState
-from tests.fakes.told_history import AP11, told_history
+from tests.fakes.fake_study import METRIC
+from tests.fakes.told_history import told_history
 
 SPACE = SearchSpace(
     tuple(Parameter(name, ParameterKind.FLOAT, 0.0, 1.0, default=0.1) for name in ("a", "b", "c", "d"))
@@ -51,4 +52,4 @@ def test_the_share_that_the_default_beats(values: tuple[float, ...], share: floa
 
 def test_the_default_alone_is_compared_with_nobody() -> None:
     assert TrialId("0") == DEFAULT_TRIAL
-    assert share_beaten(History(AP11)) is None
+    assert share_beaten(History(METRIC)) is None
