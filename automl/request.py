@@ -31,6 +31,7 @@ class RunRequest:
         overrides: ``key=value`` pairs of ``--set``.
         policy: ``on`` or ``off`` when said explicitly (``--no-automl`` is ``off``).
         request: the user's words, read for "plain training" and the like.
+        rank_by: which epochs stand for a trial: ``best``, ``last`` or ``mean:K``.
         params: ``--param`` texts, ``key=low:high[:log]`` or ``key=a,b,c``.
         allow_disabled: disabled parameters that may be searched all the same.
         open_bounds: ``refuse`` or ``around-default``.
@@ -62,6 +63,7 @@ class RunRequest:
     gpu_hours: float | None = None
     metric: str | None = None
     direction: str | None = None
+    rank_by: str = "best"
     objectives: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     space: str | None = None
@@ -115,13 +117,9 @@ class RunRequest:
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Self:
-        """The request that `to_json` wrote.
-
-        Raises:
-            KeyError: a field is missing.
-        """
-        values = {field.name: said[field.name] for field in fields(cls)}
-        paths = {name: Path(values[name]) for name in _PATHS if values[name] is not None}
+        """The request that `to_json` wrote; a flag that did not exist then means what it does by default."""
+        values = {field.name: said[field.name] for field in fields(cls) if field.name in said}
+        paths = {name: Path(values[name]) for name in _PATHS if values.get(name) is not None}
         lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **paths, **lists})
 

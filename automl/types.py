@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any, NewType
 
@@ -80,32 +81,57 @@ class Metric:
 
     Attributes:
         constraints: limits that an epoch has to keep to if it is to rank.
+        mean_of_last: so many of a trial's last epochs stand for it, by their mean; None is its best epoch.
     """
 
     name: str
     direction: Direction
     constraints: tuple[Constraint, ...] = ()
+    mean_of_last: int | None = None
+
+    @property
+    def rank_by(self) -> str:
+        """Which epochs stand for a trial, as ``--rank-by`` takes it: ``best``, ``last`` or ``mean:K``."""
+        if self.mean_of_last is None:
+            return "best"
+        return "last" if self.mean_of_last == 1 else f"mean:{self.mean_of_last}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``automl plan --json`` shows it."""
+        return {
+            "name": self.name,
+            "direction": self.direction.value,
+            "constraints": [asdict(constraint) for constraint in self.constraints],
+            "rank_by": self.rank_by,
+        }
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Whether ``value`` beats ``than`` (anything beats nothing)."""
         return than is None or self.direction.sign * (value - than) > 0
 
-    def best(self, reports: Iterable[Report]) -> Report | None:
-        """The epoch that stands for a trial: its best measured one, the last among equals.
+    def stands_at(self, qualities: Sequence[float]) -> float:
+        """What epochs of these qualities make of a trial, in their order; quality grows, not the metric."""
+        return max(qualities) if self.mean_of_last is None else fmean(qualities[-self.mean_of_last :])
 
-        Schedules anneal, so of two epochs that measure the same the later is the better model. This rule
-        decides ranking, early stopping, the kept checkpoint and the tracker's headline. An epoch that breaks
-        a constraint stands for nothing; what was measured before it and not since still holds.
+    def standing(self, reports: Iterable[Report]) -> Report | None:
+        """The epoch that stands for a trial, with the value that ranks; None while nothing was measured.
+
+        It is the best one, of equal ones the last: schedules anneal, so the later is the better model. Or it
+        is the last one, with the mean of so many. This rule decides ranking, early stopping, the kept
+        checkpoint and the tracker's headline. An epoch that breaks a constraint stands for nothing; what was
+        measured before it and not since still holds.
         """
-        best: Report | None = None
-        measured: dict[str, float] = {}
+        counted, measured = list[tuple[float, Report]](), dict[str, float]()
         for report in reports:
             measured |= report.kpi
-            if report.value is None or self.find_broken(measured):
-                continue
-            if best is None or best.value is None or not self.is_better(best.value, report.value):
-                best = report
-        return best
+            if report.value is not None and not self.find_broken(measured):
+                counted.append((self.direction.sign * report.value, report))
+        if not counted:
+            return None
+        value = self.direction.sign * self.stands_at([quality for quality, _ in counted])
+        is_best = self.mean_of_last is None
+        chosen = next(r for _, r in reversed(counted) if r.value == value) if is_best else counted[-1][1]
+        return replace(chosen, value=value)
 
     def find_broken(self, measured: Mapping[str, float], *, known_only: bool = False) -> list[str]:
         """The constraints that measures break, in words.
@@ -246,8 +272,8 @@ class TrialRecord:
         cause: why it ended so, or why it is paused.
         evidence: exit code, last lines of the log; for people.
         reports: epochs in order.
-        value: what ranking uses (the best epoch); None when nothing was measured.
-        best_epoch: the epoch of ``value``; its checkpoint is the one that is kept.
+        value: what ranking uses, by `Metric.standing`; None when nothing was measured.
+        best_epoch: the epoch that stands for it; its checkpoint is the one that is kept.
         seconds: wall time in which it held its resources.
         started_at: POSIX seconds of its newest launch, None when it never ran.
         failures: causes of the launches that failed and were tried again.
@@ -283,7 +309,7 @@ class TrialRecord:
 
     @property
     def measures(self) -> dict[str, float]:
-        """What its best epoch measured, and what was measured before that and not since."""
+        """What the epoch that stands for it measured, and what was measured before that and not since."""
         until = self.epochs if self.best_epoch is None else self.best_epoch
         return {name: value for r in self.reports if r.epoch <= until for name, value in r.kpi.items()}
 
@@ -394,6 +420,7 @@ class StudySheet:
             "metric": self.metric.name,
             "direction": self.metric.direction.value,
             "constraints": [asdict(constraint) for constraint in self.metric.constraints],
+            "mean_of_last": self.metric.mean_of_last,
             "objectives": [{"name": o.name, "direction": o.direction.value} for o in self.objectives],
             "budget": asdict(self.budget),
             "is_search": self.is_search,

@@ -1,6 +1,7 @@
 """Which search finds most per epoch: ours beside plain Optuna, at equal total epochs on the same objectives.
 
-python benchmarks/search.py [--bench DIR] [--seeds 20] [--jobs 2] [--players auto,tao:asha] [--json FILE]
+python benchmarks/search.py [--bench DIR] [--seeds 20] [--jobs 2] [--players auto,tao:asha] [--rank-by best]
+    [--json FILE]
 python benchmarks/search.py --overhead
 
 Prints the normalised regret (1 - true final value of the incumbent / best possible) at 25, 50 and 100 % of
@@ -23,6 +24,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -33,6 +35,8 @@ from playing import ours  # noqa: E402 - after the threads are limited
 from playing.objectives import EPOCHS, Objective, load_objectives  # noqa: E402
 from playing.table import SHARES, RowFile, Rules, line, play_missing  # noqa: E402
 
+from automl.planning.goals import parse_rank_by  # noqa: E402
+from automl.request import RunRequest  # noqa: E402
 from automl.search.catalogue import ALGORITHMS  # noqa: E402
 from automl.types import Report, TrialId, TrialRecord, TrialState  # noqa: E402
 
@@ -43,7 +47,8 @@ _LENGTHS = (10, 100, 1000)
 
 def compare(options: argparse.Namespace, objectives: Sequence[str]) -> None:
     """Play all players; each line is printed as it is known."""
-    rules = Rules(options.epochs, options.workers, options.bench, options.tao_python)
+    metric = replace(ours.METRIC, mean_of_last=options.rank_by)
+    rules = Rules(options.epochs, options.workers, options.bench, options.tao_python, metric)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     searches = [(p, o, seed) for p in options.players for o in objectives for seed in seeds]
     file = RowFile(options.json, rules)
@@ -105,6 +110,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="trials side by side, of our players")
     parser.add_argument(
         "--jobs", type=int, default=1, help="searches side by side; results do not depend on it"
+    )
+    parser.add_argument(
+        "--rank-by",
+        type=lambda text: parse_rank_by(RunRequest(rank_by=text)),
+        help="which epochs stand for a trial, of all players: best, last or mean:3",
     )
     parser.add_argument("--tao-python", type=Path, help="interpreter that has nvidia-tao-automl")
     parser.add_argument("--json", type=Path, help="where rows are kept: what it holds is not played again")

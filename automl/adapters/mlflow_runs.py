@@ -4,8 +4,8 @@ Everything is found before it is made, and a point carries the time of its event
 changes nothing.
 
 A trial's metric is logged at every epoch as it was measured. MLflow's tables show the last point of a metric,
-ranking uses the best epoch; where the two differ, the trial's end logs the best value once more at the last
-step, so that sorting a table by the metric sorts trials as the study did.
+ranking uses what stands for the trial, which `--rank-by` says; where the two differ, the trial's end logs
+that value once more at the last step, so that sorting a table by the metric sorts trials as the study did.
 """
 
 from __future__ import annotations

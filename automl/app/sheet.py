@@ -23,6 +23,7 @@ def make_sheet(plan: Plan, folder: StudyFolder) -> StudySheet:
         "algorithm": plan.algorithm.name,
         "policy": "on" if plan.policy.automl else "off",
         "action": plan.action.name,
+        **({"rank_by": plan.metric.rank_by} if plan.metric and plan.is_study else {}),
         "dataset_fingerprint": fingerprint_files(Path(path) for path in plan.data_sources.values()),
         **{f"version.{name}": version for name, version in installed_versions().items()},
     }

@@ -25,6 +25,8 @@ _HAS_TO_EQUAL = ("metric", "objectives", "budget", "spec")
 _OF_THE_SPACE = ("parameters", "ties")
 _ONLY_FOR_PEOPLE = "source"
 _MOST_FAULTS = 10
+_FORMER_RULE = {"rank_by": "best"}
+"""Of studies that began before there was a choice."""
 _ABSENT = object()
 
 
@@ -115,6 +117,8 @@ def _kind(is_study: bool) -> str:
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Fault]:
+    if then["metric"]:
+        then = {**then, "metric": {**_FORMER_RULE, **then["metric"]}}
     for part in _HAS_TO_EQUAL:
         yield from _compare(then.get(part), now.get(part), part)
     for part in _OF_THE_SPACE:

@@ -63,7 +63,8 @@ def make_strategy(search: SearchPlan | None, adviser: Adviser | None = None) -> 
     if past is not None and isinstance(strategy, PacedSearch):
         strategy = strategy.wrap(lambda searcher: WarmSearcher(searcher, past, search.metric))
     if len(search.objectives) > 1 and name not in _BLIND_TO_GOALS:
-        make_searcher = partial(_tree_parzen, replace(search, metric=_MIXTURE))
+        mixture = replace(_MIXTURE, mean_of_last=search.metric.mean_of_last)
+        make_searcher = partial(_tree_parzen, replace(search, metric=mixture))
         strategy = ParetoSearch(strategy, make_searcher, search.objectives, seed=search.seed)
     return strategy
 

@@ -86,6 +86,7 @@ RUN_OPTIONS: Mapping[str, Any] = {
     "gpu_hours": _number("--gpu-hours", "GPUs held times hours, over all trials.", _SEARCH),
     "metric": _text("--metric", "What ranking uses; default from the model.", _SEARCH),
     "direction": _text("--direction", "maximize or minimize.", _SEARCH),
+    "rank_by": _text("--rank-by", "Epochs that stand for a trial: best (default), last, mean:K.", _SEARCH),
     "objectives": _many("--objective", "NAME:direction; repeatable.", _SEARCH),
     "constraints": _many("--constraint", 'Limit such as "latency_ms<=50"; repeatable.', _SEARCH),
     "space": _text("--space", "Curated search space: a name or a file.", _SEARCH),

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from automl.planning import Plan
 from automl.planning.forecast import free_bytes
-from automl.report.wording import count, duration
+from automl.report.wording import count, duration, what_ranks
 from automl.simulation import SimulatedStudy
 from automl.space import Parameter, SearchSpace
 
@@ -46,7 +46,7 @@ def print_plan(plan: Plan) -> None:
     if plan.is_study:
         metric = plan.metric
         rows |= {
-            "Metric": f"{metric.name}, {metric.direction}" if metric else "none",
+            "Metric": f"{what_ranks(metric)}, {metric.direction}" if metric else "none",
             "Algorithm": f"{plan.algorithm.name} ({plan.algorithm.reason})",
             "Budget": f"{count(budget.trials, 'trial')} of at most {count(budget.max_epochs, 'epoch')}"
             + _limits(plan),

@@ -31,10 +31,10 @@ def write_card(out: Path, material: Material, record: TrialRecord, account: Mapp
     """
     evaluation = material.evaluations.get(record.id)
     metric = material.sheet.metric
-    best = metric.best(record.reports)
+    standing = metric.standing(record.reports)
     metrics = {
         "metric": metric.name,
-        "validation": dict(best.kpi) if best else {},
+        "validation": dict(standing.kpi) if standing else {},
         "test": dict(evaluation.kpi) if evaluation else None,
     }
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")

@@ -1,4 +1,4 @@
-"""What a study improves and within which limits: ``--metric``, ``--objective`` and ``--constraint``."""
+"""What a study improves, by which epochs and within which limits: ``--metric``, ``--rank-by`` and so on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from automl.request import RunRequest
 from automl.skills import Skill
 from automl.types import Constraint, Direction, Metric
 
-__all__ = ["choose_metric", "parse_constraints", "parse_objectives"]
+__all__ = ["choose_metric", "parse_constraints", "parse_objectives", "parse_rank_by"]
 
+_RANK_BY = re.compile(r"(?P<best>best)|last|mean:(?P<count>[1-9]\d*)")
 _CONSTRAINT = re.compile(r"\s*(?P<name>[^<>=\s]+)\s*(?P<relation><=|>=)\s*(?P<bound>\S+)\s*")
 
 
@@ -27,15 +28,16 @@ def choose_metric(request: RunRequest, skill: Skill, *, is_study: bool) -> Metri
     Raises:
         UsageError: nobody says what to rank by, or which way it is better.
     """
+    constraints, mean_of_last = parse_constraints(request), parse_rank_by(request)
     if objectives := parse_objectives(request):
-        return replace(objectives[0], constraints=parse_constraints(request))
+        return replace(objectives[0], constraints=constraints, mean_of_last=mean_of_last)
     known = skill.metric
     name = request.metric or (known.name if known else None)
     direction = request.direction
     if direction is None and known and name == known.name:
         direction = known.direction.value
     if name and direction:
-        return Metric(name, Direction(direction), parse_constraints(request))
+        return Metric(name, Direction(direction), constraints, mean_of_last)
     if is_study:
         raise _unranked(skill, name)
     return None
@@ -72,6 +74,23 @@ def parse_constraints(request: RunRequest) -> tuple[Constraint, ...]:
     if faults:
         raise UsageError(faults)
     return tuple(found)
+
+
+def parse_rank_by(request: RunRequest) -> int | None:
+    """How many of a trial's last epochs stand for it, by ``--rank-by``; None where its best one does.
+
+    Raises:
+        UsageError: the text is no such rule.
+    """
+    text = request.rank_by
+    match = _RANK_BY.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"{text!r} does not say which epochs stand for a trial",
+            where="--rank-by",
+            hint="write best, last, or mean:3 for the mean of the last three",
+        )
+    return None if match["best"] else int(match["count"] or 1)
 
 
 def parse_objectives(request: RunRequest) -> tuple[Metric, ...]:

@@ -129,7 +129,7 @@ class Plan:
             "algorithm": asdict(self.algorithm),
             "budget": asdict(self.budget),
             "resources": asdict(self.resources),
-            "metric": asdict(self.metric) if self.metric else None,
+            "metric": self.metric.to_json() if self.metric else None,
             "objectives": [{"name": o.name, "direction": o.direction.value} for o in self.objectives],
             "data_sources": dict(self.data_sources),
             "forecast": asdict(self.forecast),

@@ -156,13 +156,12 @@ class _Reader:
         return "".join(f"; {part}" for part in parts)
 
     def read_curve(self, record: TrialRecord) -> tuple[tuple[int, float], ...]:
-        """Best value so far at each epoch, on this study's scale of epochs."""
+        """Where it stood at each epoch by this study's rule, on this study's scale of epochs."""
         curve: dict[int, float] = {}
-        best: float | None = None
+        sign, qualities = self._metric.direction.sign, list[float]()
         for report in record.reports:
-            value = report.kpi.get(self._metric.name)
-            if value is not None and self._metric.is_better(value, best):
-                best = value
-            if best is not None:
-                curve[max(1, round(report.epoch * self._scale))] = best
+            if (value := report.kpi.get(self._metric.name)) is not None:
+                qualities.append(sign * value)
+            if qualities:
+                curve[max(1, round(report.epoch * self._scale))] = sign * self._metric.stands_at(qualities)
         return tuple(curve.items())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.report.standings import changes_from
-from automl.report.wording import CAUSES, count, duration, remedy_of, shorten, value_text
+from automl.report.wording import CAUSES, count, duration, remedy_of, shorten, value_text, what_ranks
 from automl.study.events import TrialQueued, read_events
 from automl.study.figures import figure
 from automl.study.state import DEFAULT_TRIAL, StudyState
@@ -118,14 +118,14 @@ def _ended(record: TrialRecord, sheet: StudySheet, state: StudyState) -> str:
 
 
 def _standing(record: TrialRecord, state: StudyState) -> str:
-    """Its rank among all that came as far, by the rule of the rungs: the best epoch up to there."""
+    """Its rank among all that came as far, by the rule of the rungs: where they stood there."""
     metric, epoch = state.metric, record.epochs
     rivals = [
-        metric.best(report for report in other.reports if report.epoch <= epoch)
+        metric.standing(report for report in other.reports if report.epoch <= epoch)
         for other in state.records.values()
         if other.id != record.id and other.epochs >= epoch
     ]
-    own = metric.best(record.reports)
+    own = metric.standing(record.reports)
     values = [rival.value for rival in rivals if rival is not None and rival.value is not None]
     if own is None or own.value is None or not values:
         return ""
@@ -145,7 +145,7 @@ def _compared(record: TrialRecord, state: StudyState) -> str:
         is_measured = any(report.value is not None for report in record.reports)
         broken = "; ".join(metric.find_broken(record.measures)) if is_measured else ""
         return f"None of its epochs counts: {broken}." if broken else f"It has no {metric.name} to compare."
-    text = f"Its best {metric.name} was {figure(record.value)} at epoch {record.best_epoch}"
+    text = f"Its {what_ranks(metric)} was {figure(record.value)} at epoch {record.best_epoch}"
     if record.state is TrialState.FAILED:
         return f"{text}, which does not count because it failed."
     parts = []

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from automl.types import Cause, ParamValue, TrialState
+from automl.types import Cause, Metric, ParamValue, TrialState
 
-__all__ = ["CAUSES", "ENDINGS", "count", "duration", "remedy_of", "shorten", "value_text"]
+__all__ = ["CAUSES", "ENDINGS", "count", "duration", "remedy_of", "shorten", "value_text", "what_ranks"]
 
 ENDINGS: Mapping[TrialState, str] = MappingProxyType(
     {
@@ -80,6 +80,13 @@ def duration(seconds: float) -> str:
     if seconds < 1.5 * _HOUR_S:
         return f"{seconds / _MINUTE_S:.0f} min"
     return f"{seconds / _HOUR_S:.1f} h"
+
+
+def what_ranks(metric: Metric) -> str:
+    """The value of a trial that ranks: ``best AP11``."""
+    if metric.rank_by in {"best", "last"}:
+        return f"{metric.rank_by} {metric.name}"
+    return f"mean {metric.name} of the last {metric.mean_of_last} epochs"
 
 
 def value_text(value: ParamValue) -> str:

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from automl.ports import Decision, Promotion
+from automl.search.reached import Reached
 from automl.search.rungs import rung_epochs
 from automl.types import Metric, Report, TrialId, TrialRecord
 
@@ -57,13 +58,12 @@ class Hyperband:
     def __init__(
         self, metric: Metric, max_epochs: int, *, reduction: int = 3, spared: frozenset[TrialId] = frozenset()
     ) -> None:
-        self._metric = metric
+        self._reached = Reached(metric)
         self._reduction = reduction
         self._spared = spared
         self._shapes = _shapes(rung_epochs(max_epochs, reduction), reduction)
         self._brackets: list[_Bracket] = []
         self._home: dict[TrialId, _Bracket] = {}
-        self._best: dict[TrialId, float] = {}
         self._paused: set[TrialId] = set()
         self._ended: set[TrialId] = set()
 
@@ -98,15 +98,13 @@ class Hyperband:
 
     def on_report(self, trial: TrialId, report: Report) -> Decision:
         """What becomes of the trial after this epoch; called once per report, in order."""
-        if report.value is not None:
-            quality = self._metric.direction.sign * report.value
-            self._best[trial] = max(quality, self._best.get(trial, quality))
+        quality = self._reached.take(trial, report)
         bracket = self._home.get(trial)
         if bracket is None or bracket.rung is None or report.epoch < bracket.rung:
             return Decision.CONTINUE
-        if trial not in self._best or trial in bracket.standing or trial not in bracket.racing:
+        if quality is None or trial in bracket.standing or trial not in bracket.racing:
             return Decision.CONTINUE
-        bracket.standing[trial] = self._best[trial]
+        bracket.standing[trial] = quality
         self._close(bracket)
         is_through = trial in bracket.racing and trial not in bracket.standing
         return Decision.CONTINUE if is_through else Decision.PAUSE

@@ -295,7 +295,7 @@ def share_beaten(history: History) -> float | None:
         return None
     reached = [default.quality_at(epoch) for epoch in range(default.epoch + 1)]
     others = [seen for seen in history.measured() if seen.trial != DEFAULT_TRIAL]
-    there = ((seen.best, reached[min(seen.epoch, default.epoch)]) for seen in others)
-    beaten = [best < quality for best, quality in there if quality is not None]
+    there = ((seen.quality, reached[min(seen.epoch, default.epoch)]) for seen in others)
+    beaten = [own < quality for own, quality in there if quality is not None]
     beaten += [True for _ in history.bad()]
     return sum(beaten) / len(beaten) if beaten else None

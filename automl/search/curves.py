@@ -72,7 +72,7 @@ class CurveStopping:
         self, pacer: Pacer, metric: Metric, max_epochs: int, *, spared: frozenset[TrialId] = frozenset()
     ) -> None:
         self._pacer = pacer
-        self._sign = metric.direction.sign
+        self._metric = metric
         self._max_epochs = max_epochs
         self._spared = spared
         self._curves: dict[TrialId, dict[int, float]] = {}
@@ -97,9 +97,10 @@ class CurveStopping:
         if report.value is None:
             return decision
         curve = self._curves.setdefault(trial, {})
-        curve[report.epoch] = self._sign * report.value
+        curve[report.epoch] = self._metric.direction.sign * report.value
         if report.epoch >= self._max_epochs:
-            self._best = max(curve.values()) if self._best is None else max(self._best, *curve.values())
+            quality = self._metric.stands_at(list(curve.values()))
+            self._best = quality if self._best is None else max(self._best, quality)
             self._look_back(curve)
         return Decision.STOP if self._is_hopeless(trial, curve) else decision
 

@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from automl.search.encoding import Key, key_of
 from automl.search.ranking import Ranking
+from automl.search.reached import Reached
 from automl.study.treatments import TREATMENTS
 from automl.types import Metric, Params, Report, TrialId, TrialRecord, TrialState
 
@@ -34,8 +35,8 @@ class Seen:
         trial: its id.
         params: its configuration.
         standing: what it can teach.
-        curve: finished epoch to the best quality up to there, in order; quality grows, whatever the metric's
-            direction.
+        curve: finished epoch to where the trial stood there, in order; larger is better, whatever the
+            metric's direction.
     """
 
     trial: TrialId
@@ -49,12 +50,12 @@ class Seen:
         return next(reversed(self.curve), 0)
 
     @property
-    def best(self) -> float:
-        """The best quality of all epochs, 0 before the first."""
+    def quality(self) -> float:
+        """Where it stands now, 0 before the first epoch."""
         return next(reversed(self.curve.values()), 0.0)
 
     def quality_at(self, epoch: int) -> float | None:
-        """The best quality up to an epoch; None when the trial was not measured so far."""
+        """Where it stood at an epoch; None when the trial was not measured so far."""
         if self.epoch < epoch:
             return None
         if epoch in self.curve:
@@ -69,11 +70,11 @@ class History:
     thousands of trials looks at those that matter, not at all of them.
 
     Args:
-        metric: says which way is better.
+        metric: says which way is better and which epochs stand for a trial.
     """
 
     def __init__(self, metric: Metric) -> None:
-        self._sign = metric.direction.sign
+        self._reached = Reached(metric)
         self._seen: dict[TrialId, Seen] = {}
         self._turn: dict[TrialId, int] = {}
         self._pending: set[TrialId] = set()
@@ -143,12 +144,11 @@ class History:
         """One epoch of a trial."""
         self.revision += 1
         seen = self._seen.get(trial)
-        if seen is None or report.value is None:
+        quality = self._reached.take(trial, report) if seen else None
+        if seen is None or report.value is None or quality is None:
             return
-        quality = self._sign * report.value
-        before = max((value for at, value in seen.curve.items() if at < report.epoch), default=quality)
         known = {at: value for at, value in seen.curve.items() if at < report.epoch}
-        self._keep(replace(seen, curve={**known, report.epoch: max(before, quality)}))
+        self._keep(replace(seen, curve={**known, report.epoch: quality}))
 
     def tell(self, record: TrialRecord) -> None:
         """A trial that is paused or final."""
@@ -182,7 +182,7 @@ class History:
         (self._pending.add if seen.standing is Standing.PENDING else self._pending.discard)(trial)
         (self._bad.add if seen.standing is Standing.BAD else self._bad.discard)(trial)
         if seen.curve and seen.standing is not Standing.BAD:
-            self._came_to[seen.epoch].put(trial, seen.best, self._turn[trial])
+            self._came_to[seen.epoch].put(trial, seen.quality, self._turn[trial])
 
     def _forget(self, seen: Seen) -> None:
         """Leave nothing of a trial but that it was tried."""

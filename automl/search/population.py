@@ -11,6 +11,7 @@ import numpy as np
 from automl.ports import Decision, Promotion, Proposal, Wait
 from automl.search.beliefs import Belief
 from automl.search.encoding import Array, Encoding
+from automl.search.reached import Reached
 from automl.space import SearchSpace
 from automl.study.state import DEFAULT_TRIAL
 from automl.types import Metric, Origin, Params, Report, TrialId, TrialRecord, TrialState
@@ -30,7 +31,7 @@ class _Member:
     Attributes:
         trial: its id.
         params: its configuration.
-        quality: best quality so far, None before the first measurement.
+        quality: where it stands, None before the first measurement.
         is_paused: whether it waits at the end of a turn.
     """
 
@@ -67,7 +68,7 @@ class PopulationTraining:
         self._space = space
         self._encoding = Encoding(space)
         self._belief = Belief(self._encoding)
-        self._sign = metric.direction.sign
+        self._reached = Reached(metric)
         self._max_epochs = max_epochs
         self._interval = max(1, math.ceil(max_epochs / _TURNS))
         self._size = size
@@ -102,9 +103,9 @@ class PopulationTraining:
         member = self._find(trial)
         if member is None:
             return Decision.CONTINUE
-        if report.value is not None:
-            quality = self._sign * report.value
-            member.quality = max(quality, member.quality if member.quality is not None else quality)
+        quality = self._reached.take(trial, report)
+        if quality is not None:
+            member.quality = quality
             if self._best is None or quality > self._best[0]:
                 self._best = quality, member.params
         is_turn_over = report.epoch >= self._turn * self._interval and report.epoch < self._max_epochs

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from automl.ports import Decision, Promotion
 from automl.search.ranking import Ranking
+from automl.search.reached import Reached
 from automl.types import Metric, Report, TrialId, TrialRecord
 
 __all__ = ["Judge", "SuccessiveHalving", "rung_epochs"]
@@ -60,8 +61,8 @@ class SuccessiveHalving:
     """Lets one of ``reduction`` trials that come to a rung go on: the best of those that have not yet.
 
     The others pause, and go on from their checkpoints once enough have come after them. All trials follow
-    the whole schedule of ``max_epochs``, so a rung compares like with like. A trial stands at a rung with its
-    best epoch so far, the rule of ranking.
+    the whole schedule of ``max_epochs``, so a rung compares like with like. A trial stands at a rung as it
+    would in the ranking, had it ended there.
 
     Args:
         metric: what to compare.
@@ -81,13 +82,11 @@ class SuccessiveHalving:
         spared: frozenset[TrialId] = frozenset(),
         judge: Judge | None = None,
     ) -> None:
-        self._metric = metric
+        self._reached = Reached(metric)
         self._judge = judge
         self._rungs = {epoch: _Rung(reduction, spared) for epoch in rung_epochs(max_epochs, reduction)}
-        self._best: dict[TrialId, float] = {}
-        self._leader: TrialId | None = None
+        self._qualities: dict[TrialId, float] = {}
         self._spared = spared
-        self._turn: dict[TrialId, int] = {}
         self._waits_at: dict[TrialId, int] = {}
 
     def has_room(self) -> bool:
@@ -115,16 +114,14 @@ class SuccessiveHalving:
 
     def on_report(self, trial: TrialId, report: Report) -> Decision:
         """What becomes of the trial after this epoch; called once per report, in order."""
-        if report.value is not None and self._metric.is_better(report.value, self._best.get(trial)):
-            self._best[trial] = report.value
-            self._turn.setdefault(trial, len(self._turn))
-            self._leader = self._lead(trial)
-        if trial not in self._best:
+        quality = self._reached.take(trial, report)
+        if quality is None:
             return Decision.CONTINUE
+        self._qualities[trial] = quality
         for epoch, rung in self._rungs.items():
             if epoch > report.epoch or trial in rung.standing:
                 continue
-            rung.enter(trial, self._metric.direction.sign * self._best[trial])
+            rung.enter(trial, quality)
             if trial not in self._spared and not self._goes_on(trial, epoch):
                 self._wait(trial, epoch)
                 return Decision.PAUSE
@@ -163,18 +160,11 @@ class SuccessiveHalving:
 
     def _unfinished_leader(self) -> Promotion | None:
         """The best trial of all if it is paused: who may win has to be trained to the end."""
-        leader = self._leader
+        leader = max(self._qualities, key=self._qualities.__getitem__, default=None)
         rung = None if leader is None else self._rung_of(leader)
         if leader is None or rung is None or leader not in rung.promotable:
             return None
         return Promotion(leader, "best of all so far, and not at its end")
-
-    def _lead(self, trial: TrialId) -> TrialId:
-        """The best of all now that this trial's best is better than it was, the first among equals."""
-        if self._leader is None:
-            return trial
-        sign = self._metric.direction.sign
-        return max(self._leader, trial, key=lambda name: (sign * self._best[name], -self._turn[name]))
 
     def _judge_of(self, rung: _Rung) -> Judge | None:
         """Who says which trials of a rung are best; None where that is what they reached there."""

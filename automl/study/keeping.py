@@ -16,9 +16,9 @@ __all__ = ["CheckpointKeeper", "write_best", "write_best_metrics"]
 class CheckpointKeeper:
     """Drops what nothing can need any more.
 
-    While a trial may go on: its best epoch, for the winner, its newest that was reported, to go on from, and
-    any that is newer still, whose report is on its way. Once it is final: its best epoch if it is the
-    default, a repeat, or one that may still win; else nothing.
+    While a trial may go on: the epoch that stands for it, for the winner, its newest that was reported, to go
+    on from, and any that is newer still, whose report is on its way. Once it is final: the first of these if
+    it is the default, a repeat, or one that may still win; else nothing.
 
     Args:
         folder: the study's folder.
@@ -80,13 +80,13 @@ def write_best_metrics(
         winner: the best trial.
         test: its metric on the test part, None when it was not measured.
     """
-    best = metric.best(winner.reports)
+    standing = metric.standing(winner.reports)
     metrics = {
         "trial": winner.id,
         "epoch": winner.best_epoch,
         "metric": metric.name,
         "value": winner.value,
         "test": test,
-        "kpi": dict(best.kpi) if best else {},
+        "kpi": dict(standing.kpi) if standing else {},
     }
     write_atomically(folder.best / "metrics.json", json.dumps(metrics, indent=2) + "\n")

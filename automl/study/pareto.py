@@ -67,7 +67,7 @@ def _beats(one: Point, other: Point) -> bool:
 
 
 def _point(record: TrialRecord, objectives: Sequence[Metric]) -> Point | None:
-    """What the trial's best epoch measured; None when it lacks an objective."""
+    """What the epoch that stands for the trial measured; None when it lacks an objective."""
     measured = record.measures
     if any(objective.name not in measured for objective in objectives):
         return None

@@ -150,14 +150,16 @@ class StudyState:
         record = self.records[trial]
         reports = (*(known for known in record.reports if known.epoch < report.epoch), report)
         self.epochs_total += reports[-1].epoch - record.epochs
-        best = self.metric.best(reports)
+        standing = self.metric.standing(reports)
         self._change(
             trial,
             reports=reports,
-            value=best.value if best else None,
-            best_epoch=best.epoch if best else None,
+            value=standing.value if standing else None,
+            best_epoch=standing.epoch if standing else None,
         )
         self._consider(self.records[trial])
+        if trial == self._incumbent and self._has_fallen(record):
+            self._elect()
 
     def _queue(self, event: TrialQueued, at: float) -> None:
         self._release(event.trial, TrialState.QUEUED, at)
@@ -175,9 +177,7 @@ class StudyState:
         self._release(event.trial, event.state, at)
         self._change(event.trial, cause=event.cause, evidence=event.evidence)
         if event.state is TrialState.FAILED and event.trial == self._incumbent:
-            self._incumbent = None
-            for other in self.records.values():
-                self._consider(other)
+            self._elect()
 
     def _conclude(self, event: StudyEnded) -> None:
         winner = (event.verdict or {}).get("winner")
@@ -197,6 +197,17 @@ class StudyState:
         if (since := self.running.pop(trial, None)) is not None:
             self.trial_seconds += at - since
             self._change(trial, seconds=self.records[trial].seconds + at - since)
+
+    def _has_fallen(self, before: TrialRecord) -> bool:
+        """Whether a trial stands lower now: its last epochs count, or it trains its best one again."""
+        now = self.records[before.id].value
+        return before.value is not None and self.metric.is_better(before.value, now)
+
+    def _elect(self) -> None:
+        """Find the incumbent among all trials."""
+        self._incumbent = None
+        for record in self.records.values():
+            self._consider(record)
 
     def _consider(self, record: TrialRecord) -> None:
         if record.value is None or record.state is TrialState.FAILED or record.role is not Role.SEARCH:

@@ -132,7 +132,12 @@ class StudyFolder:
                 study_id=self.id,
                 root=self.root,
                 model=found["model"],
-                metric=Metric(found["metric"], Direction(found["direction"]), _constraints(found)),
+                metric=Metric(
+                    found["metric"],
+                    Direction(found["direction"]),
+                    _constraints(found),
+                    found.get("mean_of_last"),
+                ),
                 budget=Budget(**found["budget"]),
                 space=found["space"],
                 tags=found["tags"],

@@ -24,6 +24,7 @@ def summarize(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
         "state": state.phase.value,
         "metric": state.metric.name,
         "direction": state.metric.direction.value,
+        "rank_by": state.metric.rank_by,
         "default": {"trial": default.id, "value": default.value} if default else None,
         "best": _best(folder, best) if best else None,
         "trials": [_trial(record) for record in state.records.values()],

@@ -30,7 +30,7 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
 }
 
 
-def play(name: str, objective: Objective, *, epochs: int, seed: int) -> Progress:
+def play(name: str, objective: Objective, ledger: Ledger, *, seed: int) -> Progress:
     """Search by a name such as ``tpe+hb`` or ``tpe+hb+def`` until the epochs are spent."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
@@ -40,7 +40,6 @@ def play(name: str, objective: Objective, *, epochs: int, seed: int) -> Progress
     )
     if starts_at_default:
         study.enqueue_trial(dict(objective.space.defaults()))
-    ledger = Ledger(epochs)
     while not ledger.is_spent:
         trial = study.ask()
         params = {p.name: _suggest(trial, p) for p in objective.space}
@@ -57,7 +56,7 @@ def play(name: str, objective: Objective, *, epochs: int, seed: int) -> Progress
             if is_pruned := epoch < EPOCHS and trial.should_prune():
                 break
         study.tell(trial, None if is_pruned else value, TrialState.PRUNED if is_pruned else None)
-    return ledger.progress[:epochs]
+    return ledger.progress[: ledger.epochs]
 
 
 def _suggest(trial: Trial, parameter: Any) -> Any:

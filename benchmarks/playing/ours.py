@@ -31,19 +31,29 @@ Progress = list[tuple[int, Params]]
 """Epochs spent and the incumbent from then on."""
 
 
-def make(algorithm: str, objective: Objective, *, epochs: int, seed: int, workers: int) -> Strategy:
+def make(
+    algorithm: str,
+    objective: Objective,
+    metric: Metric = METRIC,
+    *,
+    epochs: int,
+    seed: int,
+    workers: int,
+) -> Strategy:
     """The strategy as a study with a budget of epochs makes it."""
     trials = min(_MANY, 2 * epochs // EPOCHS)
     plan = SearchPlan(
-        objective.space, AlgorithmChoice(algorithm, ""), Budget(trials, EPOCHS, epochs), METRIC, seed, workers
+        objective.space, AlgorithmChoice(algorithm, ""), Budget(trials, EPOCHS, epochs), metric, seed, workers
     )
     return make_strategy(plan)
 
 
-def play(algorithm: str, objective: Objective, *, epochs: int, seed: int, workers: int = 1) -> Progress:
+def play(
+    algorithm: str, objective: Objective, metric: Metric, *, epochs: int, seed: int, workers: int = 1
+) -> Progress:
     """Search until the epochs are spent; workers train an epoch each in turn."""
-    strategy = make(algorithm, objective, epochs=epochs, seed=seed, workers=workers)
-    player = _Player(strategy, objective, epochs, seed)
+    strategy = make(algorithm, objective, metric, epochs=epochs, seed=seed, workers=workers)
+    player = _Player(strategy, objective, epochs, seed, StudyState(metric))
     while player.state.epochs_total < epochs:
         while len(player.running) < workers and player.start():
             pass
@@ -59,7 +69,7 @@ class _Player:
     objective: Objective
     epochs: int
     seed: int
-    state: StudyState = field(default_factory=lambda: StudyState(METRIC))
+    state: StudyState
     running: deque[TrialId] = field(default_factory=deque)
     progress: Progress = field(default_factory=list)
     curves: dict[TrialId, Sequence[float]] = field(default_factory=dict)

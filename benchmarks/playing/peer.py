@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from automl.space import Parameter, ParameterKind
+from automl.types import Metric
 from playing.objectives import Objective
-from playing.ours import Progress
+from playing.ours import METRIC, Progress
+
+Key = tuple[tuple[str, Any], ...]
+"""A configuration, sorted by name."""
 
 
 @dataclass
 class Ledger:
-    """Epochs spent so far and the incumbent: the configuration with the best observed value.
+    """Epochs spent so far and the incumbent: the configuration that stands best by the study's rule.
 
     What cannot train costs no epoch; after as many of them as there are epochs the search is over, since some
     samplers propose nothing else any more.
     """
 
     epochs: int
+    metric: Metric = METRIC
     progress: Progress = field(default_factory=list)
-    best: float = -1.0
     failures: int = 0
+    observed: defaultdict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
+    standing: dict[Key, float] = field(default_factory=dict)
 
     @property
     def is_spent(self) -> bool:
@@ -35,9 +42,11 @@ class Ledger:
 
     def enter(self, params: Mapping[str, Any], value: float) -> None:
         """One epoch of a configuration gave this value."""
-        if value > self.best:
-            self.best, self._incumbent = value, dict(params)
-        self.progress.append((len(self.progress) + 1, self._incumbent))
+        key = tuple(sorted(params.items()))
+        self.observed[key].append(value)
+        self.standing[key] = self.metric.stands_at(self.observed[key])
+        incumbent = max(self.standing, key=self.standing.__getitem__)
+        self.progress.append((len(self.progress) + 1, dict(incumbent)))
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class _Referee(Callback, Stopper):
         return self.ledger.is_spent
 
 
-def play(name: str, source: Source, *, epochs: int, seed: int) -> Progress:
+def play(name: str, source: Source, ledger: Ledger, *, seed: int) -> Progress:
     """Search by a name such as ``tpe+asha`` or ``tpe+asha+def`` until the epochs are spent.
 
     Raises:
@@ -88,7 +88,7 @@ def play(name: str, source: Source, *, epochs: int, seed: int) -> Progress:
         raise ValueError(f"ray plays asha, not {scheduler}")
     _start_ray()
     objective = source.load()
-    referee = _Referee(Ledger(epochs))
+    referee = _Referee(ledger)
     search = OptunaSearch(
         _space(objective),
         points_to_evaluate=[dict(objective.space.defaults())] if starts_at_default else None,
@@ -117,7 +117,7 @@ def play(name: str, source: Source, *, epochs: int, seed: int) -> Progress:
                 verbose=0,
             ),
         ).fit()
-    return referee.ledger.progress
+    return ledger.progress
 
 
 def _space(objective: Objective) -> dict[str, BaseDistribution]:

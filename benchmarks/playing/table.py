@@ -6,12 +6,14 @@ import json
 import statistics
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from automl.types import Metric
 from playing import optuna_peer, ours
 from playing.objectives import Objective, Source
+from playing.peer import Ledger
 
 SHARES = (0.25, 0.5, 1.0)
 
@@ -30,12 +32,14 @@ class Rules:
         workers: trials side by side, of our players.
         bench: folder with ``surrogates.py``, if any.
         tao_python: interpreter of an environment with ``nvidia_tao_automl``, if any.
+        metric: which epochs stand for a trial, in our studies and for the incumbent of any player.
     """
 
     epochs: int
     workers: int
     bench: Path | None
     tao_python: Path | None
+    metric: Metric = ours.METRIC
 
 
 def play(player: str, objective: str, seed: int, rules: Rules) -> Row:
@@ -51,20 +55,20 @@ def play(player: str, objective: str, seed: int, rules: Rules) -> Row:
 
 def _progress(player: str, source: Source, seed: int, rules: Rules) -> ours.Progress:
     house, _, name = player.rpartition(":")
-    objective = source.load()
+    objective, ledger = source.load(), Ledger(rules.epochs, rules.metric)
     if house == "optuna":
-        return optuna_peer.play(name, objective, epochs=rules.epochs, seed=seed)
+        return optuna_peer.play(name, objective, ledger, seed=seed)
     if house == "ray":
         from playing import ray_peer
 
-        return ray_peer.play(name, source, epochs=rules.epochs, seed=seed)
+        return ray_peer.play(name, source, ledger, seed=seed)
     if house == "tao":
         from playing import tao_peer
 
         if rules.tao_python is None:
             raise ValueError(f"{player} needs --tao-python")
-        return tao_peer.play(name, objective, epochs=rules.epochs, seed=seed, python=rules.tao_python)
-    return ours.play(name, objective, epochs=rules.epochs, seed=seed, workers=rules.workers)
+        return tao_peer.play(name, objective, ledger, seed=seed, python=rules.tao_python)
+    return ours.play(name, objective, rules.metric, epochs=rules.epochs, seed=seed, workers=rules.workers)
 
 
 def _regret(progress: ours.Progress, objective: Objective, until: float) -> float:
@@ -85,11 +89,15 @@ class RowFile:
 
     def __init__(self, path: Path | None, rules: Rules) -> None:
         self._path = path
-        self._rules = {key: value for key, value in asdict(rules).items() if key in {"epochs", "workers"}}
+        self._rules = {
+            "epochs": rules.epochs,
+            "workers": rules.workers,
+            "rank_by": rules.metric.rank_by,
+        }
         self.rows: Rows = {}
         if path is not None and path.exists():
             found = json.loads(path.read_text())
-            if found["rules"] != self._rules:
+            if {"rank_by": "best", **found["rules"]} != self._rules:
                 raise ValueError(f"{path}: rows of {found['rules']}, not of {self._rules}: name another file")
             for player, objective, seed, row in found["rows"]:
                 self.rows[player, objective, seed] = tuple(row)

@@ -36,7 +36,7 @@ class _Job:
     truth: Sequence[float]
 
 
-def play(name: str, objective: Objective, *, epochs: int, seed: int, python: Path) -> Progress:
+def play(name: str, objective: Objective, ledger: Ledger, *, seed: int, python: Path) -> Progress:
     """Search by a name such as ``asha``, ``asha+log`` or ``asha+log+def`` until the epochs are spent.
 
     ``+log`` hands logarithmic parameters over as their place in 0..1. ``+def`` trains the default first and
@@ -50,19 +50,19 @@ def play(name: str, objective: Objective, *, epochs: int, seed: int, python: Pat
         "epochs": EPOCHS,
         "space": {name: _leaf(view) for name, view in views.items()},
     }
-    player = _Player(objective, seed, Ledger(epochs), {})
+    player = _Player(objective, seed, ledger, {})
     if "def" in marks:
         player.train(
             {"job": "default", "origin": None, "epochs": EPOCHS, "params": objective.space.defaults()}
         )
     server = _server(python)
     server.write(task)
-    while not player.ledger.is_spent:
+    while not ledger.is_spent:
         server.write({"ask": True})
         for job in server.read()["jobs"]:
             job["params"] = {name: views[name].value(seen) for name, seen in job["params"].items()}
             server.write({"tell": job["job"], "value": player.train(job)})
-    return player.ledger.progress
+    return ledger.progress
 
 
 @dataclass

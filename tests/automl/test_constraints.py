@@ -42,14 +42,14 @@ def report(epoch: int, value: float | None, **kpi: float) -> Report:
 
 def test_epoch_that_breaks_a_limit_stands_for_nothing() -> None:
     reports = [report(1, 30.0, latency_ms=40), report(2, 60.0, latency_ms=51), report(3, 50.0, latency_ms=50)]
-    best = AP.best(reports)
+    best = AP.standing(reports)
     assert best is not None
     assert best.epoch == 3
 
 
 def test_measure_from_before_the_training_holds_for_all_epochs() -> None:
-    assert AP.best([report(0, None, latency_ms=50), report(1, 30.0)]) == report(1, 30.0)
-    assert AP.best([report(0, None, latency_ms=51), report(1, 30.0)]) is None
+    assert AP.standing([report(0, None, latency_ms=50), report(1, 30.0)]) == report(1, 30.0)
+    assert AP.standing([report(0, None, latency_ms=51), report(1, 30.0)]) is None
     assert AP.find_broken({}) == ["latency_ms <= 50 is asked for, not measured"]
     assert AP.find_broken({}, known_only=True) == []
 

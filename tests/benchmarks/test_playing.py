@@ -1,10 +1,12 @@
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playing import optuna_peer, tao_peer
+from playing import optuna_peer, ours, tao_peer
 from playing.objectives import EPOCHS, OWN, OutOfMemoryError
+from playing.ours import METRIC
 from playing.peer import Ledger, scales
 from playing.table import RowFile, Rules, line, play, play_missing
 
@@ -47,6 +49,23 @@ def test_a_ledger_counts_epochs_and_names_the_best_observed() -> None:
     assert ledger.is_spent
 
 
+def test_a_ledger_names_who_stands_best_by_the_rule() -> None:
+    ledger = Ledger(4, replace(METRIC, mean_of_last=1))
+    for params, value in (({"lr": 1}, 5.0), ({"lr": 2}, 9.0), ({"lr": 2}, 4.0), ({"lr": 1}, 3.0)):
+        ledger.enter(params, value)
+    assert [incumbent["lr"] for _, incumbent in ledger.progress] == [1, 2, 1, 2]
+
+
+def test_our_study_ranks_by_the_rule_too() -> None:
+    leaping = replace(LATE, shape=lambda final, _place, chance, epoch: final + 500 * chance * (epoch == 2))
+    best, last = (
+        ours.play("random", leaping, replace(METRIC, mean_of_last=rule), epochs=4 * EPOCHS, seed=0)[-1][1]
+        for rule in (None, 1)
+    )
+    assert leaping.truth(best)[1] > leaping.truth(last)[1]
+    assert leaping.final(best) < leaping.final(last)
+
+
 def test_a_search_that_only_fails_ends_after_as_many_failures_as_epochs() -> None:
     ledger = Ledger(2)
     ledger.fail()
@@ -72,10 +91,10 @@ def test_tao_goes_on_from_its_jobs_and_begins_anew_when_it_has_ended(
     (tmp_path / "tao_automl" / "state" / "state_store.py").write_text("class StateStore: ...\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     python = Path(sys.executable)
-    plain = tao_peer.play("any", LATE, epochs=20, seed=0, python=python)
+    plain = tao_peer.play("any", LATE, Ledger(20), seed=0, python=python)
     assert len(plain) == 20
     assert plain[-1][1] == {**LATE.space.defaults(), "lr": 0.1}
-    with_default = tao_peer.play("any+def", LATE, epochs=EPOCHS + 20, seed=0, python=python)
+    with_default = tao_peer.play("any+def", LATE, Ledger(EPOCHS + 20), seed=0, python=python)
     assert with_default[-1] == (EPOCHS + 20, LATE.space.defaults())
 
 
@@ -85,7 +104,7 @@ def test_a_peer_cannot_be_played_without_its_interpreter() -> None:
 
 
 def test_optuna_begins_with_the_default_where_asked() -> None:
-    progress = optuna_peer.play("tpe_group+sha3+def", POOR, epochs=40, seed=0)
+    progress = optuna_peer.play("tpe_group+sha3+def", POOR, Ledger(40), seed=0)
     assert len(progress) == 40
     assert progress[0][1] == POOR.space.defaults()
 
@@ -100,7 +119,7 @@ def test_what_cannot_train_costs_no_epoch(monkeypatch: pytest.MonkeyPatch) -> No
         return curve(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(LATE), "curve", fail_first)
-    assert len(optuna_peer.play("random+full", LATE, epochs=EPOCHS, seed=0)) == EPOCHS
+    assert len(optuna_peer.play("random+full", LATE, Ledger(EPOCHS), seed=0)) == EPOCHS
 
 
 def test_a_row_depends_on_its_arguments_alone() -> None:

@@ -19,6 +19,7 @@ TRAIN = {
     "best_lr": leaf("float", 1e-3),
     "seed": leaf("int", 40, minimum=0),
     "epoch_s": leaf("float", 0.0),
+    "swing": leaf("float", 0.0),
     "fail": leaf("string", ""),
     "fail_epoch": leaf("int", 1),
     "resume": leaf("string", ""),

@@ -1,6 +1,7 @@
 """A trainer in forty lines that keeps the contract; the spec says how it behaves.
 
-``train.lr`` decides the score: ``best_lr`` reaches 90 at the last epoch, each decade away costs 20.
+``train.lr`` decides the score: ``best_lr`` reaches 90 at the last epoch, each decade away costs 20 and adds
+``swing`` at the second epoch alone.
 ``fail`` is a way to end badly at ``fail_epoch`` of the first launch; ``resume`` a checkpoint to start from.
 """
 
@@ -37,6 +38,7 @@ def main() -> int:
             return EXIT_CODES[how]
         decades = abs(len(str(round(1 / train["lr"]))) - len(str(round(1 / train["best_lr"]))))
         score = max(0.0, 90 - 20 * decades) * epoch / last
+        score += train.get("swing", 0.0) * decades * (epoch == 2)
         draft = out / "checkpoints" / f".epoch_{epoch}.tmp"
         draft.write_text(json.dumps({"epoch": epoch, "lr": train["lr"]}))
         draft.rename(out / "checkpoints" / f"epoch_{epoch}.pth")

@@ -48,6 +48,18 @@ def test_plan_made_again_is_the_plan_that_was_stored(stored: tuple[StudyFolder, 
     assert without_schema(load_plan(folder)) == without_schema(plan)
 
 
+def test_rule_of_ranking_is_stored_and_a_study_of_before_ranks_by_the_best_epoch(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "val.txt").write_text("a")
+    folder, plan = store(tmp_path, skill_dir=write_fake_skill(tmp_path / "skill"), rank_by="mean:3")
+    assert folder.read_sheet().metric == Metric("AP11", Direction.MAXIMIZE, mean_of_last=3)
+    assert load_plan(folder).metric == plan.metric
+    found = json.loads(folder.sheet.read_text())
+    del found["mean_of_last"], found["request"]["rank_by"], found["plan"]["metric"]["rank_by"]
+    folder.sheet.write_text(json.dumps(found))
+    assert load_plan(folder).metric == folder.read_sheet().metric == Metric("AP11", Direction.MAXIMIZE)
+
+
 def test_what_the_strategy_depends_on_needs_nothing_but_the_sheet(
     stored: tuple[StudyFolder, Plan], tmp_path: Path
 ) -> None:

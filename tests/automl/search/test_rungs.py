@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -129,6 +129,16 @@ def test_trial_stands_at_a_rung_with_its_best_epoch_so_far() -> None:
     report_all(pacer, "a40 b30")
     report(pacer, "c", 45.0, 2)
     assert report(pacer, "c", 1.0, 3)
+
+
+def test_trial_stands_at_a_rung_with_its_last_epochs_where_these_rank() -> None:
+    pacer = SuccessiveHalving(replace(AP11, mean_of_last=2), 27)
+    report_all(pacer, "a40 b30")
+    report(pacer, "c", 90.0, 1)
+    report(pacer, "c", 45.0, 2)
+    assert not report(pacer, "c", 1.0, 3)  # stands at 23
+    report(pacer, "d", 45.0, 2)
+    assert report(pacer, "d", 37.0, 3)  # at 41
 
 
 def test_failed_measurement_decides_nothing() -> None:

@@ -1,4 +1,5 @@
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -125,8 +126,24 @@ def test_final_states_allow_no_move() -> None:
 
 def test_last_of_equal_epochs_stands_for_the_trial(metric: Metric) -> None:
     reports = [Report(epoch, 4, value) for epoch, value in enumerate((0.0, 5.0, 5.0, None), 1)]
-    assert metric.best(reports) == reports[2]
-    assert metric.best([Report(1, 1, None)]) is None
+    assert metric.standing(reports) == reports[2]
+    assert metric.standing([Report(1, 1, None)]) is None
+
+
+def test_incumbent_falls_with_its_last_epochs_where_these_stand_for_a_trial(metric: Metric) -> None:
+    state = StudyState(replace(metric, mean_of_last=1))
+    trial(state, "0", [30.0])
+    trial(state, "1", [50.0, 40.0, 20.0])
+    assert state.incumbent is state.records[TrialId("0")]
+    assert (state.records[TrialId("1")].value, state.records[TrialId("1")].best_epoch) == (20.0, 3)
+
+
+def test_incumbent_that_trains_its_best_epoch_again_has_to_reach_it_again(metric: Metric) -> None:
+    state = StudyState(metric)
+    trial(state, "0", [30.0])
+    trial(state, "1", [10.0, 50.0])
+    state.apply(EpochReported(TrialId("1"), Report(2, 2, 20.0)), 13.0)
+    assert state.incumbent is state.records[TrialId("0")]
 
 
 def test_parameters_that_share_a_number_are_not_the_same(metric: Metric) -> None:
