@@ -26,7 +26,7 @@ from automl.report.provenance import list_provenance
 from automl.report.search_story import draw_curves, draw_history, draw_slices, draw_spans
 from automl.report.standings import MOST_ROWS, list_standings
 from automl.report.verdict import tell_verdict
-from automl.report.wording import value_text
+from automl.report.wording import value_text, what_ranks
 from automl.study.figures import figure
 from automl.study.state import DEFAULT_TRIAL
 from automl.study.store import StudyFolder
@@ -92,6 +92,7 @@ def _headings(material: Material) -> dict[str, Any]:
         "report": material.folder.command("report"),
         "model": sheet.model,
         "metric": sheet.metric.name,
+        "what_ranks": what_ranks(sheet.metric),
         "direction": "more is better" if sheet.metric.direction.sign > 0 else "less is better",
         "state": material.summary["state"],
         "has_winner": material.winner is not None,
