@@ -82,6 +82,11 @@ class GaussianProcess:
         self._chol = _cholesky(kernel)
         self._weights = lapack.dpotrs(self._chol, values, lower=1)[0]
 
+    @property
+    def noise(self) -> float:
+        """Standard deviation of what is observed around what a configuration is worth at the last epoch."""
+        return float(np.exp(self.scales.noise))
+
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at the last epoch, shapes (M,)."""
         cross = self._cross(features)

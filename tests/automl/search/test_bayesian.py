@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
+from scipy.stats import norm
 
 from automl.search.bayesian import EXPECTED_IMPROVEMENT, ModelSearch
-from automl.search.curve_model import CurveModel, share_beaten
+from automl.search.curve_model import CurveModel, Outlook, share_beaten
+from automl.search.gaussian_process import GaussianProcess, Points
 from automl.search.history import History
 from automl.space import Parameter, ParameterKind, SearchSpace
 from automl.study.state import DEFAULT_TRIAL
@@ -53,3 +56,24 @@ def test_the_share_that_the_default_beats(values: tuple[float, ...], share: floa
 def test_the_default_alone_is_compared_with_nobody() -> None:
     assert TrialId("0") == DEFAULT_TRIAL
     assert share_beaten(History(METRIC)) is None
+
+
+def outlook_with(noise: float) -> Outlook:
+    """Ten trials, each a little better than the one to its left, in the left third of one parameter."""
+    features = np.linspace(0.0, 0.3, 10)[:, None]
+    values = np.linspace(-1.0, 1.0, 10)
+    points = Points(features, np.zeros((10, 1)), np.arange(10))
+    vector = np.array([np.log(0.3), 0.0, -3.0, -3.0, np.log(noise), -3.0])
+    process = GaussianProcess(points, values, vector, np.array([0]))
+    return Outlook(process, [], features, process.predict_mean(features), None, 0.0)
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.5])
+def test_an_improvement_counts_above_what_noise_alone_could_bring(noise: float) -> None:
+    outlook, asked = outlook_with(noise), np.array([[0.1], [0.32], [0.6]])
+    gain = EXPECTED_IMPROVEMENT.make(CurveModel(SPACE, 9), outlook, History(METRIC), np.random.default_rng(0))
+    bar = outlook.means.max() + noise
+    for mean, deviation, log_gain in zip(*outlook.process.predict(asked), gain(asked), strict=True):
+        reached = np.linspace(bar, bar + 8.0, 200_001)
+        integral = trapezoid((reached - bar) * norm.pdf(reached, mean, deviation), reached)
+        assert np.exp(log_gain) == pytest.approx(integral, rel=1e-3, abs=1e-9)
