@@ -136,7 +136,7 @@ class StudyFolder:
                     found["metric"],
                     Direction(found["direction"]),
                     _constraints(found),
-                    found.get("mean_of_last"),
+                    _mean_of_last(found),
                 ),
                 budget=Budget(**found["budget"]),
                 space=found["space"],
@@ -190,6 +190,13 @@ class StudyFolder:
 
 def _constraints(found: Mapping[str, Any]) -> tuple[Constraint, ...]:
     return tuple(Constraint(**fields) for fields in found.get("constraints", ()))
+
+
+def _mean_of_last(found: Mapping[str, Any]) -> int | None:
+    epochs = found.get("mean_of_last")
+    if epochs is not None and (type(epochs) is not int or epochs < 1):
+        raise ValueError(f"mean_of_last is {epochs!r}, not a number of epochs from 1 up or null")
+    return epochs
 
 
 def new_folder(results_dir: Path, kind: str, name: str | None = None) -> StudyFolder:

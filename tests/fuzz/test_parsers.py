@@ -130,6 +130,11 @@ FOUND = {
         r"damaged event .*: the measures are \['9'\]",
     ),
     "deep sheet": ("study sheet", b"[" * 5000, r"study\.json: cannot be read: maximum recursion depth"),
+    "mean of no epochs": (
+        "study sheet",
+        b'{"model": "m", "metric": "AP11", "direction": "maximize", "mean_of_last": -1}',
+        r"study\.json: cannot be read: mean_of_last is -1, not a number of epochs from 1 up or null",
+    ),
     "deep job": ("job sheet", b"[" * 5000, r"job\.json: cannot be read: maximum recursion depth"),
     "job that is a list": ("job sheet", b"[]", r"job\.json: holds a list, not an object"),
     "long name": ("sequence list", b"9" * 300, r"sequence name '9{20}'\.\.\. has 300 letters"),
