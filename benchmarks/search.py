@@ -36,7 +36,6 @@ from playing.objectives import EPOCHS, Objective, load_objectives  # noqa: E402
 from playing.table import SHARES, RowFile, Rules, line, play_missing  # noqa: E402
 
 from automl.planning.goals import parse_rank_by  # noqa: E402
-from automl.request import RunRequest  # noqa: E402
 from automl.search.catalogue import ALGORITHMS  # noqa: E402
 from automl.types import Report, TrialId, TrialRecord, TrialState  # noqa: E402
 
@@ -113,7 +112,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--rank-by",
-        type=lambda text: parse_rank_by(RunRequest(rank_by=text)),
+        type=parse_rank_by,
         help="which epochs stand for a trial, of all players: best, last or mean:3",
     )
     parser.add_argument("--tao-python", type=Path, help="interpreter that has nvidia-tao-automl")

@@ -28,7 +28,7 @@ def choose_metric(request: RunRequest, skill: Skill, *, is_study: bool) -> Metri
     Raises:
         UsageError: nobody says what to rank by, or which way it is better.
     """
-    constraints, mean_of_last = parse_constraints(request), parse_rank_by(request)
+    constraints, mean_of_last = parse_constraints(request), parse_rank_by(request.rank_by)
     if objectives := parse_objectives(request):
         return replace(objectives[0], constraints=constraints, mean_of_last=mean_of_last)
     known = skill.metric
@@ -76,13 +76,12 @@ def parse_constraints(request: RunRequest) -> tuple[Constraint, ...]:
     return tuple(found)
 
 
-def parse_rank_by(request: RunRequest) -> int | None:
+def parse_rank_by(text: str) -> int | None:
     """How many of a trial's last epochs stand for it, by ``--rank-by``; None where its best one does.
 
     Raises:
         UsageError: the text is no such rule.
     """
-    text = request.rank_by
     match = _RANK_BY.fullmatch(text)
     if match is None:
         raise UsageError(

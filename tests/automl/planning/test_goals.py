@@ -31,11 +31,11 @@ def test_what_is_no_objective_is_refused(
 
 @pytest.mark.parametrize(("text", "mean_of_last"), [("best", None), ("last", 1), ("mean:3", 3)])
 def test_rule_of_ranking_is_read_as_it_is_shown(text: str, mean_of_last: int | None) -> None:
-    assert parse_rank_by(RunRequest(rank_by=text)) == mean_of_last
+    assert parse_rank_by(text) == mean_of_last
     assert Metric("AP11", Direction.MAXIMIZE, mean_of_last=mean_of_last).rank_by == text
 
 
 @pytest.mark.parametrize("text", ["", "first", "mean", "mean:0", "mean:-1", "last:2"])
 def test_what_is_no_rule_of_ranking_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="does not say which epochs stand for a trial"):
-        parse_rank_by(RunRequest(rank_by=text))
+        parse_rank_by(text)
